@@ -1,0 +1,281 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
+	"github.com/nacos-group/nacos-sdk-go/v2/vo"
+
+	"github.com/bluegreen-go/bluegreen/sdk"
+)
+
+const (
+	retryFirst = time.Second // first pause after a failed write
+	retryMax   = 30 * time.Second
+	heldPause  = 3 * time.Second // between two looks whether the other colour lives
+)
+
+// follow is the one goroutine that writes records after the rules have changed.
+func (n *Naming) follow(ctx context.Context) {
+	defer close(n.done)
+	look := &looker{open: n.cfg.reader, fallback: n.INamingClient}
+	defer look.close()
+	tick := time.NewTicker(n.cfg.reconcile)
+	defer tick.Stop()
+	due := time.NewTimer(time.Hour)
+	due.Stop()
+	defer due.Stop()
+	pending, retry := false, retryFirst
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.wake:
+			if !pending && len(n.outdated()) > 0 {
+				pending = true
+				due.Reset(n.cfg.jitter(n.client.Rules().Settings().Jitter()))
+			}
+			continue
+		case <-tick.C:
+			n.reconcile(look)
+			if pending || len(n.outdated()) == 0 {
+				continue
+			}
+		case <-due.C:
+		}
+		pending = false
+		switch again := n.writeOutdated(ctx, look); {
+		case again == 0:
+			retry = retryFirst
+		case again == heldPause:
+			pending = true
+			due.Reset(heldPause)
+		default:
+			pending = true
+			due.Reset(retry)
+			retry = min(2*retry, retryMax)
+		}
+	}
+}
+
+// outdated lists the records that do not say what they should.
+func (n *Naming) outdated() (list []*record) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	want := n.wanted()
+	if n.closed || (!want.Governed && n.id.Color == sdk.Neutral) {
+		return nil
+	}
+	for _, r := range n.records {
+		if !r.confirmed || r.sent != want {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// writeOutdated writes each outdated record once. It returns 0 if all is done,
+// heldPause if only held records are left, else retryFirst.
+func (n *Naming) writeOutdated(ctx context.Context, look *looker) (again time.Duration) {
+	n.checkAssumed(look)
+	for _, r := range n.outdated() {
+		if ctx.Err() != nil {
+			return 0
+		}
+		err := n.writeOne(r, look)
+		switch {
+		case errors.Is(err, errHeld):
+			if again == 0 {
+				again = heldPause
+			}
+		case err != nil:
+			n.log.Warn("bluegreen: registry write failed", "service", r.service, "error", err)
+			again = retryFirst
+		}
+	}
+	return again
+}
+
+var errHeld = errors.New("the other colour has no live instance")
+
+func (n *Naming) writeOne(r *record, look *looker) error {
+	n.mu.Lock()
+	want := n.wanted()
+	visible := r.confirmed && r.sent.Enabled
+	n.mu.Unlock()
+	if !want.Enabled && visible {
+		lives, err := look.lives(r, n.id.Color.Other())
+		if err != nil {
+			return fmt.Errorf("look before disabling: %w", err)
+		}
+		if !lives {
+			n.hold(r, true)
+			return errHeld
+		}
+	}
+	n.write.Lock()
+	defer n.write.Unlock()
+	n.mu.Lock()
+	current := n.records[keyOf(r.group, r.service)] == r && n.wanted() == want
+	n.mu.Unlock()
+	if !current {
+		n.poke() // deregistered, registered anew, or the rules have changed again
+		return nil
+	}
+	ok, err := n.send(r, want)
+	if err == nil && !ok {
+		err = ErrRefused
+	}
+	return err
+}
+
+func (n *Naming) hold(r *record, held bool) {
+	n.mu.Lock()
+	changed := r.held != held
+	r.held = held
+	n.mu.Unlock()
+	if changed {
+		n.log.Error("bluegreen: not disabled: the other colour has no live instance", "service", r.service, "color", n.id.Color)
+		n.client.Recheck()
+	}
+}
+
+// checkAssumed opens a process that knows no rules at all, if the other colour
+// is not there to serve.
+func (n *Naming) checkAssumed(look *looker) {
+	if n.client.Rules().Origin() != sdk.Assumed {
+		return
+	}
+	n.mu.Lock()
+	var any *record
+	for _, r := range n.records {
+		any = r
+	}
+	n.mu.Unlock()
+	if any == nil {
+		return
+	}
+	lives, err := look.lives(any, n.id.Color.Other())
+	n.mu.Lock()
+	n.assumeOK = err == nil && !lives
+	stays := !n.assumeOK
+	n.mu.Unlock()
+	if stays {
+		n.log.Error("bluegreen: no rules were ever read and the other colour may serve: staying closed", "service", n.id.Service)
+	}
+}
+
+// reconcile compares the records with what the registry shows to everybody, and
+// repairs what is ours once; what stays different is somebody else's doing.
+func (n *Naming) reconcile(look *looker) {
+	n.poke()
+	n.mu.Lock()
+	var settled []*record
+	for _, r := range n.records {
+		if r.confirmed && r.sent == n.wanted() && r.sent.Governed {
+			settled = append(settled, r)
+		}
+	}
+	n.mu.Unlock()
+	for _, r := range settled {
+		shown, err := look.list(r)
+		if err != nil {
+			continue
+		}
+		n.judge(r, drift(r, r.params(n.id, r.sent)[0], shown))
+	}
+}
+
+func (n *Naming) judge(r *record, found string) {
+	n.mu.Lock()
+	changed := r.drift != found
+	r.drift = found
+	again := found != "" && !r.repaired
+	r.repaired = found != ""
+	if again {
+		r.confirmed = false // write it once more
+	}
+	n.mu.Unlock()
+	if changed {
+		n.log.Warn("bluegreen: registry shows something else", "service", r.service, "drift", found)
+		n.client.Recheck()
+	}
+	if again {
+		n.poke()
+	}
+}
+
+// drift says how the registry's list differs from what this process sent.
+func drift(r *record, sent vo.RegisterInstanceParam, shown []model.Instance) string {
+	for _, i := range shown {
+		if i.Ip != sent.Ip || i.Port != sent.Port {
+			continue
+		}
+		switch {
+		case !r.sent.Enabled:
+			return "shown although disabled"
+		case i.Weight != sent.Weight:
+			return fmt.Sprintf("weight is %g, not %g", i.Weight, sent.Weight)
+		case i.Metadata[keyWeight] != sent.Metadata[keyWeight]:
+			return fmt.Sprintf("metadata weight is %q, not %q", i.Metadata[keyWeight], sent.Metadata[keyWeight])
+		}
+		return ""
+	}
+	if r.sent.Enabled {
+		return "not shown although enabled"
+	}
+	return ""
+}
+
+// looker reads the registry afresh.
+type looker struct {
+	open     func() (naming_client.INamingClient, error)
+	fallback naming_client.INamingClient
+	own      naming_client.INamingClient
+}
+
+// list returns the enabled instances of the record's service.
+func (l *looker) list(r *record) ([]model.Instance, error) {
+	from := l.fallback
+	if l.own == nil && l.open != nil {
+		own, err := l.open()
+		if err != nil {
+			return nil, err
+		}
+		l.own = own
+	}
+	if l.own != nil {
+		from = l.own
+	}
+	list, err := from.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: r.service, GroupName: r.group})
+	if l.own != nil {
+		// Forget the subscription that comes with a read, so that the next read asks the server.
+		_ = l.own.Unsubscribe(&vo.SubscribeParam{ServiceName: r.service, GroupName: r.group})
+	}
+	return list, err
+}
+
+// lives reports whether the registry shows an instance of the colour.
+func (l *looker) lives(r *record, c sdk.Color) (bool, error) {
+	list, err := l.list(r)
+	if err != nil {
+		return false, err
+	}
+	for _, i := range list {
+		if strings.EqualFold(i.Metadata[KeyColor], c.String()) && i.Enable && i.Healthy {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (l *looker) close() {
+	if l.own != nil {
+		l.own.CloseClient()
+	}
+}
