@@ -22,14 +22,15 @@ type Client struct {
 	cfg      config
 	activity Activity
 	rules    atomic.Pointer[Rules]
+	changed  atomic.Pointer[chan struct{}] // closed when rules is replaced
 	started  time.Time
 	loaded   chan struct{} // closed once the origin is not NotLoaded
 	stats    stats
 
 	mu       sync.Mutex
-	inbox    map[string]string // documents that arrived and were not judged yet
-	refresh  map[string]bool   // channels to load again
-	asked    map[string]int64  // channel → newest revision that Refresh was asked for
+	inbox    map[string][]string // documents that arrived and were not judged yet
+	refresh  map[string]bool     // channels to load again
+	asked    map[string]int64    // channel → newest revision that Refresh was asked for
 	parts    []namedPart
 	hooks    []hook
 	subs     map[int]*subscription
@@ -88,12 +89,14 @@ func NewClient(id Identity, source Source, opts ...Option) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		id: id, source: source, cfg: newConfig(id, opts), started: time.Now(),
-		loaded: make(chan struct{}), inbox: map[string]string{}, refresh: map[string]bool{},
+		loaded: make(chan struct{}), inbox: map[string][]string{}, refresh: map[string]bool{},
 		asked: map[string]int64{}, subs: map[int]*subscription{}, progress: map[string]ChannelReport{},
 		wake: make(chan struct{}, 1), report: make(chan struct{}, 1), cancel: cancel,
 		watching: map[string]func(){},
 	}
 	c.activity.onEdge = c.edge
+	changed := make(chan struct{})
+	c.changed.Store(&changed)
 	c.rules.Store(NewRules(NotLoaded, Index{}, nil))
 	fallback, err := readLastGood(c.cfg.lastGood)
 	if err != nil {
@@ -147,17 +150,37 @@ func (c *Client) WaitLoaded(ctx context.Context) error {
 	}
 }
 
+// maxAsked bounds how many channels that nobody here knows Refresh looks for.
+const maxAsked = 1024
+
 // Refresh asks for a channel's document to be read again because somebody has
 // seen a newer revision. Asking again for the same revision costs nothing.
 func (c *Client) Refresh(channel string, revision int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.asked[channel] >= revision || len(c.asked) > 4096 {
+	have, before := c.asked[channel]
+	if have >= revision || !before && len(c.asked) >= maxAsked && c.Rules().Channel(channel) == nil {
 		return
 	}
 	c.asked[channel] = revision
 	c.refresh[channel] = true
 	poke(c.wake)
+}
+
+// WaitFor waits until the rules have the channel at the revision or a later one,
+// and reports whether they do; it gives up with ctx.
+func (c *Client) WaitFor(ctx context.Context, channel string, revision int64) bool {
+	for {
+		changed := *c.changed.Load()
+		if ch := c.Rules().Channel(channel); ch != nil && ch.Revision >= revision {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // AddPart adds something that must follow the rules before the process counts
@@ -167,6 +190,7 @@ func (c *Client) AddPart(name string, p Part) {
 	c.parts = append(c.parts, namedPart{name, p})
 	c.mu.Unlock()
 	c.Recheck()
+	poke(c.report)
 }
 
 // Recheck asks for the parts to be looked at again. Adapters call it when what

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,7 +14,8 @@ const (
 	retryFirst = 200 * time.Millisecond // first pause after a failed load
 	retryMax   = 5 * time.Second
 	loadLimit  = 10 * time.Second
-	loaders    = 8 // documents that are loaded at the same time
+	maxInbox   = 16 // pushes of one document that wait to be judged
+	loaders    = 8  // documents that are loaded at the same time
 )
 
 // run is the one goroutine that judges documents and publishes snapshots.
@@ -22,7 +24,7 @@ func (c *Client) run(ctx context.Context) {
 	defer next.Stop()
 	deadline := time.NewTimer(c.cfg.startTimeout)
 	defer deadline.Stop()
-	retry, poll := retryFirst, true
+	retry, poll, failing := retryFirst, true, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,9 +36,13 @@ func (c *Client) run(ctx context.Context) {
 			c.giveUpWaiting()
 			continue
 		}
-		c.judgeInbox()
+		poll = c.judgeInbox() || poll
 		ok := !poll || c.pollIndex(ctx)
-		if ok = c.loadBehind(ctx) && ok; !ok {
+		if poll || !failing { // while the source fails, only the timer asks it again
+			ok = c.loadBehind(ctx, poll) && ok
+			failing = !ok
+		}
+		if !ok {
 			c.stats.loadErrors.Add(1)
 			next.Reset(retry)
 			retry = min(2*retry, retryMax)
@@ -52,21 +58,32 @@ func (c *Client) run(ctx context.Context) {
 	}
 }
 
-// judgeInbox applies what has been pushed.
-func (c *Client) judgeInbox() {
+// judgeInbox applies what has been pushed. Pushes come late and out of order:
+// one that cannot be followed says only that the document must be read again. It
+// reports whether this is true of the index.
+func (c *Client) judgeInbox() (readIndex bool) {
 	c.mu.Lock()
 	inbox := c.inbox
-	c.inbox = map[string]string{}
+	c.inbox = map[string][]string{}
 	c.mu.Unlock()
-	if text, ok := inbox[IndexDataID]; ok {
+	for _, text := range inbox[IndexDataID] {
 		c.state.setIndex(text)
+		readIndex = c.state.index.problem != nil
 	}
 	for _, dataID := range slices.Sorted(maps.Keys(inbox)) {
-		if dataID == IndexDataID {
-			continue
+		name, ok := strings.CutPrefix(dataID, ChannelPrefix)
+		for _, text := range inbox[dataID] {
+			if ok && c.state.known(name) {
+				c.state.setChannel(name, text)
+			}
 		}
-		c.state.setChannel(dataID[len(ChannelPrefix):], inbox[dataID])
+		if h := c.state.channels[name]; h != nil && h.problem != nil {
+			c.mu.Lock()
+			c.refresh[name] = true
+			c.mu.Unlock()
+		}
 	}
+	return readIndex
 }
 
 // watch starts watching a document, once.
@@ -76,7 +93,8 @@ func (c *Client) watch(dataID string) {
 	}
 	stop, err := c.source.Watch(dataID, func(content string) {
 		c.mu.Lock()
-		c.inbox[dataID] = content
+		waiting := c.inbox[dataID]
+		c.inbox[dataID] = append(waiting[max(0, len(waiting)-maxInbox+1):], content)
 		c.mu.Unlock()
 		poke(c.wake)
 	})
@@ -104,10 +122,14 @@ func (c *Client) load(ctx context.Context, dataID string) (string, error) {
 	return c.source.Load(ctx, dataID)
 }
 
-// loadBehind reads the channels that are older than the index or a hint says. It
-// reports whether all of them could be read.
-func (c *Client) loadBehind(ctx context.Context) bool {
-	names := c.state.behind()
+// loadBehind watches all channels that the index names, and reads those that
+// are older than the index or a hint says. It reports whether all of them could
+// be read.
+func (c *Client) loadBehind(ctx context.Context, poll bool) bool {
+	for name := range c.state.index.good.Channels {
+		c.watch(ChannelDataID(name))
+	}
+	names := c.state.behind(poll)
 	c.mu.Lock()
 	for name := range c.refresh {
 		if !slices.Contains(names, name) && channelName.MatchString(name) {
@@ -116,15 +138,7 @@ func (c *Client) loadBehind(ctx context.Context) bool {
 	}
 	c.refresh = map[string]bool{}
 	c.mu.Unlock()
-	if len(names) == 0 {
-		return true
-	}
-	for _, name := range names {
-		if _, listed := c.state.index.good.Channels[name]; listed {
-			c.watch(ChannelDataID(name))
-		}
-	}
-	return c.loadChannels(ctx, names)
+	return len(names) == 0 || c.loadChannels(ctx, names)
 }
 
 func (c *Client) loadChannels(ctx context.Context, names []string) bool {
@@ -143,13 +157,15 @@ func (c *Client) loadChannels(ctx context.Context, names []string) bool {
 	for i, name := range names {
 		if errs[i] != nil {
 			all = false
+			c.mu.Lock()
+			c.refresh[name] = true
+			c.mu.Unlock()
 			continue
 		}
-		_, listed := c.state.index.good.Channels[name]
-		if texts[i] == "" && !listed {
+		if texts[i] == "" && !c.state.known(name) {
 			continue // a hint about a channel that does not exist here
 		}
-		c.state.setChannel(name, texts[i])
+		c.state.setLoaded(name, texts[i])
 	}
 	return all
 }
@@ -162,7 +178,7 @@ func (c *Client) publish() {
 	c.published = c.state.version
 	c.install(c.state.rules(FromSource))
 	for dataID, stop := range c.watching {
-		if dataID != IndexDataID && c.state.channels[dataID[len(ChannelPrefix):]] == nil {
+		if dataID != IndexDataID && !c.state.known(dataID[len(ChannelPrefix):]) {
 			stop()
 			delete(c.watching, dataID)
 		}
@@ -176,6 +192,8 @@ func (c *Client) install(r *Rules) {
 		return
 	}
 	c.rules.Store(r)
+	next := make(chan struct{})
+	close(*c.changed.Swap(&next))
 	if before.Origin() == NotLoaded && r.Origin() != NotLoaded {
 		close(c.loaded)
 	}

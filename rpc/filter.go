@@ -1,0 +1,74 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+
+	"dubbo.apache.org/dubbo-go/v3/common"
+	"dubbo.apache.org/dubbo-go/v3/common/constant"
+	"dubbo.apache.org/dubbo-go/v3/protocol/base"
+	"dubbo.apache.org/dubbo-go/v3/protocol/result"
+
+	"github.com/bluegreen-go/bluegreen/registry"
+	"github.com/bluegreen-go/bluegreen/sdk"
+	"github.com/bluegreen-go/bluegreen/tracing"
+)
+
+// clientFilter writes the decisions into the attachments. It runs once per
+// attempt, with the instance chosen, before the filter of OpenTelemetry.
+type clientFilter struct{ tracer *tracing.Tracer }
+
+// Invoke implements dubbo-go's filter.Filter.
+func (f *clientFilter) Invoke(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
+	trail := tracing.FromContext(ctx)
+	text := trail.Text()
+	if text == "" {
+		return invoker.Invoke(ctx, inv)
+	}
+	inv.SetAttachment(tracing.Key, text)
+	url := invoker.GetURL()
+	if url != nil && strings.Contains(url.GetParam(constant.ReferenceFilterKey, ""), constant.OTELClientTraceKey) {
+		ctx = tracing.ContextWithBaggage(ctx, text)
+	}
+	f.check(inv, url)
+	return invoker.Invoke(ctx, inv)
+}
+
+// check counts a call that a load balancer sent elsewhere than the router said.
+func (f *clientFilter) check(inv base.Invocation, url *common.URL) {
+	c := callOf(inv)
+	if c == nil || url == nil {
+		return
+	}
+	d := c.decided()
+	if d.Reason == sdk.None || d.Color == sdk.Neutral {
+		return
+	}
+	if is := url.GetParam(registry.KeyColor, ""); is != "" && is != d.Color.String() {
+		f.tracer.Counters().Crossing(d.Channel, "load-balancer")
+	}
+}
+
+// OnResponse does nothing.
+func (f *clientFilter) OnResponse(_ context.Context, res result.Result, _ base.Invoker, _ base.Invocation) result.Result {
+	return res
+}
+
+// providerFilter reads the decisions from the attachments and counts the request
+// while the handler runs.
+type providerFilter struct{ tracer *tracing.Tracer }
+
+// Invoke implements dubbo-go's filter.Filter.
+func (f *providerFilter) Invoke(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
+	text, found := inv.GetAttachment(tracing.Key)
+	ctx, trail := f.tracer.Receive(ctx, text, found)
+	if trail.Open(f.tracer.Client().Activity()) {
+		defer trail.Close()
+	}
+	return invoker.Invoke(ctx, inv)
+}
+
+// OnResponse does nothing.
+func (f *providerFilter) OnResponse(_ context.Context, res result.Result, _ base.Invoker, _ base.Invocation) result.Result {
+	return res
+}

@@ -1,0 +1,180 @@
+package rpc
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"dubbo.apache.org/dubbo-go/v3/cluster/router"
+	"dubbo.apache.org/dubbo-go/v3/common"
+	"dubbo.apache.org/dubbo-go/v3/common/constant"
+	"dubbo.apache.org/dubbo-go/v3/protocol/base"
+
+	"github.com/bluegreen-go/bluegreen/internal/view"
+	"github.com/bluegreen-go/bluegreen/registry"
+	"github.com/bluegreen-go/bluegreen/sdk"
+	"github.com/bluegreen-go/bluegreen/tracing"
+)
+
+// routers makes a router per directory and knows them all, so that they can be
+// asked what they see.
+type routers struct {
+	tracer *tracing.Tracer
+	mu     sync.Mutex
+	list   []*colorRouter
+}
+
+// NewPriorityRouter implements dubbo-go's router.PriorityRouterFactory.
+func (f *routers) NewPriorityRouter(url *common.URL) (router.PriorityRouter, error) {
+	r := &colorRouter{url: url, tracer: f.tracer, known: map[string]bool{}}
+	f.mu.Lock()
+	f.list = append(f.list, r)
+	f.mu.Unlock()
+	return r, nil
+}
+
+// behind implements sdk.Part: every router's list has every registered colour
+// and none that is out.
+func (f *routers) behind(ch *sdk.Channel) (blind []string) {
+	f.mu.Lock()
+	list := f.list
+	f.mu.Unlock()
+	for _, r := range list {
+		blind = append(blind, r.blind(ch)...)
+	}
+	return blind
+}
+
+// colorRouter picks the instances of the decided colour from the list of one
+// directory: one interface at one registry.
+type colorRouter struct {
+	url    *common.URL
+	tracer *tracing.Tracer
+	view   atomic.Pointer[view.View[base.Invoker]]
+
+	mu    sync.Mutex
+	known map[string]bool // services that it ever had an instance of
+}
+
+// Priority puts the router behind all others, so that what they rule out does
+// not count as live.
+func (r *colorRouter) Priority() int64 { return math.MaxInt32 }
+
+// URL returns the consumer's URL.
+func (r *colorRouter) URL() *common.URL { return r.url }
+
+// Notify takes a new list of instances.
+func (r *colorRouter) Notify(invokers []base.Invoker) {
+	v := view.New(append([]base.Invoker(nil), invokers...), classify)
+	r.mu.Lock()
+	v.Services(func(name string, _ sdk.Live) { r.known[name] = true })
+	r.mu.Unlock()
+	r.view.Store(v)
+	r.tracer.Client().Recheck()
+}
+
+// classify says whose an instance is: by our own key, else by the application
+// that registered it.
+func classify(invoker base.Invoker) view.Class {
+	url := invoker.GetURL()
+	if url == nil {
+		return view.Class{}
+	}
+	color, _ := sdk.ParseColor(url.GetParam(registry.KeyColor, "")) // an unknown colour is none
+	service := url.GetParam(registry.KeyService, "")
+	if service == "" {
+		service = url.GetParam(constant.ApplicationKey, "")
+	}
+	return view.Class{Service: service, Color: color}
+}
+
+// Route implements dubbo-go's router. It runs once per attempt.
+func (r *colorRouter) Route(invokers []base.Invoker, _ *common.URL, inv base.Invocation) []base.Invoker {
+	c := callOf(inv)
+	if c == nil || len(invokers) == 0 {
+		return invokers
+	}
+	v := r.view.Load()
+	if v == nil {
+		v = view.New(invokers, classify)
+	} else {
+		v = v.Narrow(invokers, classify)
+	}
+	p := r.pick(v, c)
+	if p.Ambiguous {
+		r.tracer.Counters().Crossing("", "ambiguous")
+	}
+	if p.Decision.Reason != sdk.None && c.settle(p.Decision, p.Service) && p.Decision.Crossing() {
+		r.tracer.Counters().Crossing(p.Decision.Channel, p.Decision.Reason)
+	}
+	return p.Instances
+}
+
+// pick decides; a decision that nobody made before is pinned on the trail, so
+// that the request's other calls follow it.
+func (r *colorRouter) pick(v *view.View[base.Invoker], c *call) view.Picked[base.Invoker] {
+	client := r.tracer.Client()
+	caller := sdk.Caller{Service: client.Identity().Service, Color: client.Identity().Color}
+	request := sdk.Request{Carried: c.trail.Decisions(), Seed: c.trail.Seed()}
+	p := v.Pick(c.rules, caller, request, c.decided())
+	d := p.Decision
+	if ch := c.rules.Channel(d.Channel); ch != nil && ch.WhenEmpty == sdk.Fail && d.Crossing() {
+		caller.Converged = client.Converged(d.Channel)
+		p = v.Pick(c.rules, caller, request, c.decided())
+		d = p.Decision
+	}
+	if d.Reason == sdk.None {
+		return p
+	}
+	if _, found := sdk.Find(request.Carried, d.Channel); found {
+		return p
+	}
+	pin := d
+	pin.Color, pin.Reason, pin.Refused = d.From, sdk.Late, false
+	if held := c.trail.Pin(pin); held.Color != pin.Color {
+		request.Carried = c.trail.Decisions()
+		return v.Pick(c.rules, caller, request, c.decided())
+	}
+	return p
+}
+
+func (r *colorRouter) blind(ch *sdk.Channel) []string {
+	v := r.view.Load()
+	if v == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return v.Blind(ch, r.known)
+}
+
+// equalButWeight makes dubbo-go keep the connection of an instance of which only
+// the weight has changed: the new weight is copied to the URL in use.
+func equalButWeight(before common.CompareURLEqualFunc) common.CompareURLEqualFunc {
+	return func(fresh, cached *common.URL, exclude ...string) bool {
+		if before(fresh, cached, exclude...) {
+			return true
+		}
+		if !before(fresh, cached, append([]string{constant.WeightKey}, exclude...)...) {
+			return false
+		}
+		cached.SetParam(constant.WeightKey, fresh.GetParam(constant.WeightKey, ""))
+		return true
+	}
+}
+
+// dropMethodWeights removes the weights per method that dubbo-go writes for every
+// configured method and that win over the instance's.
+func dropMethodWeights(url *common.URL) {
+	var drop []string
+	url.RangeParams(func(key, _ string) bool {
+		if strings.HasPrefix(key, "methods.") && strings.HasSuffix(key, "."+constant.WeightKey) {
+			drop = append(drop, key)
+		}
+		return true
+	})
+	for _, key := range drop {
+		url.DelParam(key)
+	}
+}
