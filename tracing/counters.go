@@ -1,7 +1,10 @@
 package tracing
 
 import (
+	"cmp"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -66,12 +69,19 @@ func (t *table) add(s series) *atomic.Int64 {
 	return n
 }
 
+// each calls f for all counts, in the order of their series.
 func (t *table) each(f func(s series, n int64)) {
-	if m := t.m.Load(); m != nil {
-		for s, n := range *m {
-			f(s, n.Load())
-		}
+	m := t.m.Load()
+	if m == nil {
+		return
 	}
+	for _, s := range slices.SortedFunc(maps.Keys(*m), series.compare) {
+		f(s, (*m)[s].Load())
+	}
+}
+
+func (s series) compare(o series) int {
+	return cmp.Or(strings.Compare(s.channel, o.channel), cmp.Compare(s.color, o.color), strings.Compare(s.reason, o.reason))
 }
 
 // Decision counts a decision that a request was given in this process. [Tracer]
@@ -91,4 +101,53 @@ func (c *Counters) Crossing(channel string, reason sdk.Reason) {
 
 func (c *Counters) carrierError(carrier string, err error) {
 	c.carrierErrors.count(series{channel: carrier, reason: errorReason(err)})
+}
+
+// Snapshot is what a [Counters] had counted at one moment, in a fixed order.
+type Snapshot struct {
+	Decisions     []DecisionCount
+	Crossings     []CrossingCount
+	CarrierErrors []CarrierErrorCount
+	Conflicts     int64 // requests whose baggage said something else than their own key
+}
+
+// DecisionCount says how often requests were given a decision, or brought it along.
+type DecisionCount struct {
+	Channel string
+	Color   sdk.Color
+	Reason  sdk.Reason
+	Count   int64
+}
+
+// CrossingCount says how often calls left their decided colour.
+type CrossingCount struct {
+	Channel string
+	Reason  sdk.Reason
+	Count   int64
+}
+
+// CarrierErrorCount says how often a text could not be read.
+type CarrierErrorCount struct {
+	Carrier string // own, legacy or baggage
+	Reason  string // syntax, too_long, order, color, version or doubled
+	Count   int64
+}
+
+// Snapshot returns the counts so far.
+func (c *Counters) Snapshot() Snapshot {
+	if c == nil {
+		return Snapshot{}
+	}
+	var s Snapshot
+	c.decisions.each(func(k series, n int64) {
+		s.Decisions = append(s.Decisions, DecisionCount{k.channel, k.color, sdk.Reason(k.reason), n})
+	})
+	c.crossings.each(func(k series, n int64) {
+		s.Crossings = append(s.Crossings, CrossingCount{k.channel, sdk.Reason(k.reason), n})
+	})
+	c.carrierErrors.each(func(k series, n int64) {
+		s.CarrierErrors = append(s.CarrierErrors, CarrierErrorCount{k.channel, k.reason, n})
+	})
+	s.Conflicts = c.conflicts.Load()
+	return s
 }

@@ -65,7 +65,7 @@ func (t *Tracer) Start(ctx context.Context, attributes sdk.Attributes) (context.
 	trail := &Trail{seed: seedFrom(ctx), root: true, counters: t.counters}
 	request := sdk.Request{Seed: trail.seed, Attributes: attributes}
 	trail.publish(rules.DecideRoot(t.caller(), request, trail.inline[:0]), "")
-	return t.begin(ctx, rules, trail)
+	return t.begin(ctx, trail)
 }
 
 // Receive begins a request that came in from another process with the given
@@ -84,40 +84,54 @@ func (t *Tracer) Receive(ctx context.Context, text string, found bool) (context.
 	if !found {
 		text = ""
 	}
-	return t.receive(ctx, text, "carrier")
+	if accepted, trail := t.accept(ctx, carried{text: text, carrier: carrierOwn, member: FromBaggage(ctx)}); trail != nil {
+		return accepted, trail
+	}
+	if trail := FromContext(ctx); trail != nil && !trail.Ended() {
+		return ctx, trail
+	}
+	rules := t.client.Rules()
+	if !rules.AnyActive() {
+		return ctx, nil
+	}
+	return t.begin(ctx, t.arrive(rules, &inbound{seed: seedFrom(ctx)}, true))
 }
 
-func (t *Tracer) receive(ctx context.Context, text, carrier string) (context.Context, *Trail) {
-	member := FromBaggage(ctx)
-	rules := t.client.Rules()
-	if text == "" && member == "" {
-		if trail := FromContext(ctx); trail != nil && !trail.Ended() {
-			return ctx, trail
-		}
-		if !rules.AnyActive() {
-			return ctx, nil
-		}
+// Names of the carriers in metrics and events.
+const (
+	carrierOwn     = "own"
+	carrierLegacy  = "legacy"
+	carrierBaggage = "baggage"
+)
+
+// carried is what a request brought along.
+type carried struct {
+	text    string // under the own key or a legacy one
+	carrier string // which of them
+	member  string // of the baggage
+}
+
+// accept begins a request with what it carried; the trail is nil if that is
+// nothing, or cannot be read.
+func (t *Tracer) accept(ctx context.Context, c carried) (context.Context, *Trail) {
+	if c.text == "" && c.member == "" {
+		return ctx, nil
 	}
-	var buf [inlineDecisions]sdk.Decision
-	var in inbound
-	in, ok := t.read(ctx, text, carrier, buf[:0])
-	if ok && member != "" && member != text {
+	var buf [2 * inlineDecisions]sdk.Decision
+	in, ok := t.read(ctx, c.text, c.carrier, buf[:0])
+	if ok && c.member != "" && c.member != c.text {
 		t.counters.conflicts.Add(1)
 	}
 	if !ok {
-		in, ok = t.read(ctx, member, "baggage", buf[:0])
+		in, ok = t.read(ctx, c.member, carrierBaggage, buf[:0])
 	}
-	if !ok && !rules.AnyActive() {
+	if !ok {
 		return ctx, nil
 	}
 	if !in.hasSeed {
 		in.seed = seedFrom(ctx)
 	}
-	trail := t.arrive(rules, &in, !ok)
-	if member != "" && member != trail.Text() {
-		ctx = ContextWithBaggage(ctx, trail.Text())
-	}
-	return t.begin(ctx, rules, trail)
+	return t.begin(ctx, t.arrive(t.client.Rules(), &in, false))
 }
 
 // inbound is a text as parsed.
@@ -162,10 +176,14 @@ func (t *Tracer) arrive(rules *sdk.Rules, in *inbound, root bool) *Trail {
 }
 
 // begin counts the decisions of a new trail, tells the span, and puts the trail
-// into the context.
-func (t *Tracer) begin(ctx context.Context, rules *sdk.Rules, trail *Trail) (context.Context, *Trail) {
+// into the context; a text in the context's baggage is brought up to date.
+func (t *Tracer) begin(ctx context.Context, trail *Trail) (context.Context, *Trail) {
 	for _, d := range trail.Decisions() {
 		t.counters.Decision(d.Channel, d.Color, d.Reason)
+	}
+	t.annotate(ctx, trail)
+	if member := FromBaggage(ctx); member != "" && member != trail.Text() {
+		ctx = ContextWithBaggage(ctx, trail.Text())
 	}
 	return NewContext(ctx, trail), trail
 }
@@ -178,6 +196,7 @@ func (t *Tracer) caller() sdk.Caller {
 // blame notes a text that could not be read.
 func (t *Tracer) blame(ctx context.Context, carrier string, err error) {
 	t.counters.carrierError(carrier, err)
+	annotateError(ctx, carrier, err)
 	t.logOnce.Do(func() {
 		t.client.Logger().LogAttrs(ctx, slog.LevelWarn, "bluegreen: ignoring decisions that cannot be read; further ones are only counted",
 			slog.String("carrier", carrier), slog.Any("error", err))
