@@ -133,7 +133,8 @@ func (s *Server) StepClock(d time.Duration) { s.nacos.StepClock(d) }
 // Clients describes the gRPC connections that have completed their setup.
 func (s *Server) Clients() []Conn { return convert(s.nacos.Clients(), newConn) }
 
-// Writes returns every naming write received so far, in all namespaces, in the order of arrival.
+// Writes returns every naming write received so far, in all namespaces, in the order of arrival. Of a very long run only
+// the newest are kept, at least 25 000.
 func (s *Server) Writes() []Write { return convert(s.nacos.Writes(), newWrite) }
 
 // Namespace returns the view of another namespace; empty means the public one.

@@ -55,7 +55,8 @@ func (s *Space) UpdateInstance(group, service, ip string, port uint64, edit Over
 }
 
 // Visible returns, for each change of what watchers of a service may see, the new list of enabled instances. It is
-// recorded before changes are merged, so an instance that is in none of the lists was never visible for a moment.
+// recorded before changes are merged, so an instance that is in none of the lists was never visible for a moment. Of a
+// very long run only the newest changes are kept, at least 25 000 over all services.
 func (s *Space) Visible(group, service string) []Visibility {
 	return convert(s.nacos.Visible(s.service(group, service)), newVisibility)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	nacosgrpc "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 )
@@ -33,6 +34,8 @@ type conn struct {
 	remote string
 	gone   atomic.Bool   // set once; nothing is stored for the connection afterwards
 	wake   chan struct{} // capacity 1
+	active atomic.Int64  // when the client last said anything, unix nanoseconds
+	probed atomic.Int64  // when it was asked whether it is alive; zero: not asked
 
 	mu       sync.Mutex
 	ready    bool // the setup request has arrived
@@ -46,11 +49,18 @@ type conn struct {
 }
 
 func newConn(id, remote string) *conn {
-	return &conn{
+	c := &conn{
 		id: id, remote: remote, wake: make(chan struct{}, 1),
 		services: map[ServiceKey]struct{}{}, configs: map[ConfigKey]string{},
 	}
+	c.touch()
+	return c
 }
+
+// touch notes that the client is alive.
+func (c *conn) touch() { c.active.Store(time.Now().UnixNano()) }
+
+func (c *conn) lastActive() time.Time { return time.Unix(0, c.active.Load()) }
 
 func (c *conn) signal() {
 	select {

@@ -81,7 +81,10 @@ func (v *service) effective() []model.Instance {
 	for _, p := range v.pubs {
 		for _, in := range p.instances {
 			in = v.complete(in)
-			if !slices.ContainsFunc(all, func(other model.Instance) bool { return reflect.DeepEqual(in, other) }) {
+			twin := func(other model.Instance) bool {
+				return other.InstanceId == in.InstanceId && reflect.DeepEqual(other, in)
+			}
+			if !slices.ContainsFunc(all, twin) {
 				all = append(all, in)
 			}
 		}
@@ -106,10 +109,11 @@ func (v *service) complete(in model.Instance) model.Instance {
 	return in
 }
 
-// info is the service as subscribers see it.
+// info is the service as subscribers see it. Its hosts share their metadata with the store, which never changes a list
+// once it is made; they are to be encoded, not handed out.
 func (v *service) info(clusters string, healthyOnly bool) model.Service {
 	hosts := make([]model.Instance, 0, len(v.visible))
-	for _, in := range cloneInstances(v.visible) {
+	for _, in := range v.visible {
 		if (clusters == "" || slices.Contains(strings.Split(clusters, ","), in.ClusterName)) && (in.Healthy || !healthyOnly) {
 			hosts = append(hosts, in)
 		}

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_request"
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 )
 
@@ -15,6 +14,17 @@ const (
 	WriteDeregister = "deregister"
 	WriteBatch      = "batch"
 )
+
+// JournalLimit bounds the journals: when one is full its older half is dropped.
+const JournalLimit = 50_000
+
+// remember appends to a journal.
+func remember[T any](journal []T, entry T) []T {
+	if len(journal) >= JournalLimit {
+		journal = append(make([]T, 0, JournalLimit), journal[JournalLimit/2:]...)
+	}
+	return append(journal, entry)
+}
 
 // Write is one naming write that has been received, whether or not it took effect.
 type Write struct {
@@ -36,7 +46,7 @@ type journal struct {
 func (j *journal) add(w Write) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.writes = append(j.writes, w)
+	j.writes = remember(j.writes, w)
 }
 
 func (j *journal) all() []Write {
@@ -51,28 +61,21 @@ func (j *journal) all() []Write {
 
 // writeOf reads a naming write; ok is false for every other request.
 func writeOf(c *conn, typ string, body []byte) (w Write, ok bool) {
-	w = Write{Time: time.Now(), Conn: c.id, App: c.describe().App}
-	switch typ {
-	case "InstanceRequest":
-		req, err := decode[rpc_request.InstanceRequest](body)
-		if err != nil || req.NamingRequest == nil {
-			return Write{}, false
-		}
-		w.Type = WriteRegister
-		if req.Type == actionDeregister {
-			w.Type = WriteDeregister
-		}
-		w.Service = NewServiceKey(req.Namespace, req.GroupName, req.ServiceName)
-		w.Instances = []model.Instance{req.Instance}
-	case "BatchInstanceRequest":
-		req, err := decode[rpc_request.BatchInstanceRequest](body)
-		if err != nil || req.NamingRequest == nil {
-			return Write{}, false
-		}
-		w.Type, w.Instances = WriteBatch, req.Instances
-		w.Service = NewServiceKey(req.Namespace, req.GroupName, req.ServiceName)
-	default:
+	if typ != "InstanceRequest" && typ != "BatchInstanceRequest" {
 		return Write{}, false
+	}
+	req, k, err := readService[instanceRequest](body)
+	if err != nil {
+		return Write{}, false
+	}
+	w = Write{Time: time.Now(), Conn: c.id, App: c.describe().App, Service: k, Instances: []model.Instance{req.Instance}}
+	switch {
+	case typ == "BatchInstanceRequest":
+		w.Type, w.Instances = WriteBatch, req.Instances
+	case req.Type == actionDeregister:
+		w.Type = WriteDeregister
+	default:
+		w.Type = WriteRegister
 	}
 	return w, true
 }

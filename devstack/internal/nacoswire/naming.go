@@ -128,7 +128,7 @@ func (s *namingStore) refreshLocked(svc *service) {
 	}
 	svc.visible = visible
 	svc.lastRef = max(svc.lastRef+1, s.nowMillis())
-	s.history = append(s.history, Visibility{Time: time.Now(), Service: svc.key, Instances: cloneInstances(visible)})
+	s.history = remember(s.history, Visibility{Time: time.Now(), Service: svc.key, Instances: visible})
 	s.pushLocked(svc)
 }
 

@@ -3,11 +3,9 @@ package nacoswire
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	nacosgrpc "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
-	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_request"
 	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_response"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -89,6 +87,7 @@ func (s *Server) Request(ctx context.Context, p *nacosgrpc.Payload) (*nacosgrpc.
 	if c == nil {
 		return nil, status.Error(codes.Internal, "the transport has no identity")
 	}
+	c.touch()
 	typ, body := p.GetMetadata().GetType(), p.GetBody().GetValue()
 	a := s.answer(c, typ, body)
 	if err := s.faults.stalled(ctx, s.ctx, typ); err != nil {
@@ -179,7 +178,7 @@ func (s *Server) RequestBiStream(stream grpc.BidiStreamingServer[nacosgrpc.Paylo
 		s.writer(ctx, c, stream.Send)
 	}()
 	defer func() {
-		s.disconnect(c)
+		s.cut(c) // also frees a writer that waits for a client that does not read
 		cancel()
 		<-written
 	}()
@@ -188,6 +187,7 @@ func (s *Server) RequestBiStream(stream grpc.BidiStreamingServer[nacosgrpc.Paylo
 		if err != nil {
 			return nil //nolint:nilerr // the client has gone, which is how streams end
 		}
+		c.touch()
 		if p.GetMetadata().GetType() == typeSetup {
 			if err := s.setup(c, p.GetBody().GetValue()); err != nil {
 				return status.Error(codes.InvalidArgument, err.Error())
@@ -199,12 +199,9 @@ func (s *Server) RequestBiStream(stream grpc.BidiStreamingServer[nacosgrpc.Paylo
 
 // setup makes the connection usable. A client that carries an ability table waits for the acknowledgement.
 func (s *Server) setup(c *conn, body []byte) error {
-	var req struct {
-		rpc_request.ConnectionSetupRequest
-		AbilityTable map[string]bool `json:"abilityTable"`
-	}
-	if err := json.Unmarshal(body, &req); err != nil {
-		return fmt.Errorf("connection setup: %w", err)
+	req, err := decode[setupRequest](body)
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	c.ready, c.version, c.tenant, c.labels = true, req.ClientVersion, req.Tenant, req.Labels
@@ -247,15 +244,6 @@ func requestID(body []byte) string {
 		return ""
 	}
 	return head.RequestID
-}
-
-// decode reads a request; the error names its type.
-func decode[T any](body []byte) (T, error) {
-	var v T
-	if err := json.Unmarshal(body, &v); err != nil {
-		return v, fmt.Errorf("%T: %w", v, err)
-	}
-	return v, nil
 }
 
 // millis is the form in which the protocol carries times.

@@ -3,7 +3,6 @@ package nacoswire
 import (
 	"errors"
 
-	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_request"
 	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_response"
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 )
@@ -19,11 +18,11 @@ type configAnswer struct {
 }
 
 func (s *Server) configQuery(_ *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ConfigQueryRequest](body)
+	req, err := decode[configRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
-	found, ok := s.configs.get(NewConfigKey(req.Tenant, req.Group, req.DataId))
+	found, ok := s.configs.get(req.key())
 	if !ok {
 		head := failure(codeNotFound, errNoConfig.Error())
 		return newAnswer("ConfigQueryResponse", head, configAnswer{Response: head}), nil
@@ -35,18 +34,18 @@ func (s *Server) configQuery(_ *conn, body []byte) (answer, error) {
 }
 
 func (s *Server) configPublish(_ *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ConfigPublishRequest](body)
+	req, err := decode[configRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
 	c := Config{
-		Key: NewConfigKey(req.Tenant, req.Group, req.DataId), Content: req.Content,
+		Key: req.key(), Content: req.Content,
 		Type: contentType(req.AdditionMap["type"]), App: req.AdditionMap["appName"],
 	}
 	if req.Content == "" {
 		return answer{}, errors.New("content is empty")
 	}
-	if err := s.configs.publish(c, req.CasMd5); err != nil {
+	if err := s.configs.publish(c, req.CasMD5); err != nil {
 		return answer{}, err
 	}
 	return plain("ConfigPublishResponse", success()), nil
@@ -60,21 +59,21 @@ func contentType(named string) string {
 }
 
 func (s *Server) configRemove(_ *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ConfigRemoveRequest](body)
+	req, err := decode[configRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
-	s.configs.remove(NewConfigKey(req.Tenant, req.Group, req.DataId))
+	s.configs.remove(req.key())
 	return plain("ConfigRemoveResponse", success()), nil
 }
 
 func (s *Server) configListen(c *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ConfigBatchListenRequest](body)
+	req, err := decode[listenRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
 	changed := []model.ConfigContext{}
-	for _, l := range req.ConfigListenContexts {
+	for _, l := range req.Contexts {
 		k := NewConfigKey(l.Tenant, l.Group, l.DataId)
 		if !req.Listen {
 			s.configs.unlisten(c, k)

@@ -3,7 +3,6 @@ package nacoswire
 import (
 	"fmt"
 
-	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_request"
 	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_response"
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 )
@@ -16,14 +15,15 @@ const (
 )
 
 func (s *Server) instance(c *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.InstanceRequest](body)
+	req, k, err := readService[instanceRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
-	k := NewServiceKey(req.Namespace, req.GroupName, req.ServiceName)
 	switch req.Type {
 	case actionRegister:
-		s.naming.put(c, k, []model.Instance{req.Instance})
+		if err := s.register(c, k, []model.Instance{req.Instance}); err != nil {
+			return answer{}, err
+		}
 	case actionDeregister:
 		s.naming.drop(c, k)
 	default:
@@ -33,23 +33,38 @@ func (s *Server) instance(c *conn, body []byte) (answer, error) {
 }
 
 func (s *Server) batch(c *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.BatchInstanceRequest](body)
+	req, k, err := readService[instanceRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
 	if req.Type != actionBatch {
 		return answer{}, fmt.Errorf("unsupported request type %q", req.Type)
 	}
-	s.naming.put(c, NewServiceKey(req.Namespace, req.GroupName, req.ServiceName), req.Instances)
+	if err := s.register(c, k, req.Instances); err != nil {
+		return answer{}, err
+	}
 	return plain("BatchInstanceResponse", success()), nil
 }
 
+// register takes ephemeral instances only: the others do not belong to a connection.
+func (s *Server) register(c *conn, k ServiceKey, instances []model.Instance) error {
+	for _, in := range instances {
+		if in.Ip == "" {
+			return fmt.Errorf("an instance of %s has no ip", k.grouped())
+		}
+		if !in.Ephemeral {
+			return fmt.Errorf("%s:%d of %s: persistent instances are not implemented in the embedded server", in.Ip, in.Port, k.grouped())
+		}
+	}
+	s.naming.put(c, k, instances)
+	return nil
+}
+
 func (s *Server) subscribe(c *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.SubscribeServiceRequest](body)
+	req, k, err := readService[subscribeRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
-	k := NewServiceKey(req.Namespace, req.GroupName, req.ServiceName)
 	change := s.naming.unsubscribe
 	if req.Subscribe {
 		change = s.naming.subscribe
@@ -60,17 +75,17 @@ func (s *Server) subscribe(c *conn, body []byte) (answer, error) {
 }
 
 func (s *Server) serviceQuery(_ *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ServiceQueryRequest](body)
+	req, k, err := readService[queryRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
-	info := s.naming.query(NewServiceKey(req.Namespace, req.GroupName, req.ServiceName), req.Cluster, req.HealthyOnly)
+	info := s.naming.query(k, req.Cluster, req.HealthyOnly)
 	head := success()
 	return newAnswer("QueryServiceResponse", head, rpc_response.QueryServiceResponse{Response: head, ServiceInfo: info}), nil
 }
 
 func (s *Server) serviceList(_ *conn, body []byte) (answer, error) {
-	req, err := decode[rpc_request.ServiceListRequest](body)
+	req, err := decode[listRequest](body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -79,6 +94,16 @@ func (s *Server) serviceList(_ *conn, body []byte) (answer, error) {
 	return newAnswer("ServiceListResponse", head, rpc_response.ServiceListResponse{
 		Response: head, Count: len(names), ServiceNames: page(names, req.PageNo, req.PageSize),
 	}), nil
+}
+
+// readService decodes a request that names a service.
+func readService[T interface{ key() (ServiceKey, error) }](body []byte) (T, ServiceKey, error) {
+	req, err := decode[T](body)
+	if err != nil {
+		return req, ServiceKey{}, err
+	}
+	k, err := req.key()
+	return req, k, err
 }
 
 // page cuts out one page; pages count from 1, and a size below 1 means everything.

@@ -33,6 +33,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Unknown, if not nil, is told of every request that is not implemented. It may be called concurrently.
 	Unknown func(what string)
+	// IdleAfter and AnswerWithin govern the removal of silent clients; zero means as on Nacos.
+	IdleAfter, AnswerWithin time.Duration
 }
 
 // Server is a running development Nacos. All methods may be called concurrently.
@@ -52,7 +54,7 @@ type Server struct {
 	grpc               *grpc.Server
 	ctx                context.Context // ends with Close
 	cancel             context.CancelFunc
-	running            sync.WaitGroup // the two serve loops
+	running            sync.WaitGroup // the serve loops and the ejector
 	closing            sync.Once
 
 	life    sync.Mutex // serialises Restart, Refuse and Close
@@ -65,6 +67,12 @@ type Server struct {
 
 // Start starts a server.
 func Start(opts Options) (*Server, error) {
+	if opts.IdleAfter <= 0 {
+		opts.IdleAfter = idleAfter
+	}
+	if opts.AnswerWithin <= 0 {
+		opts.AnswerWithin = answerWithin
+	}
 	httpGate, grpcGate, err := listenPair(opts.Addr)
 	if err != nil {
 		return nil, err
@@ -85,8 +93,9 @@ func Start(opts Options) (*Server, error) {
 	)
 	nacosgrpc.RegisterRequestServer(s.grpc, s)
 	nacosgrpc.RegisterBiRequestStreamServer(s.grpc, s)
-	s.running.Add(2)
+	s.running.Add(3)
 	go s.serve("gRPC", func() error { return s.grpc.Serve(grpcGate) })
+	go s.ejector()
 	go s.serve("HTTP", func() error { return s.http.Serve(httpGate) })
 	return s, nil
 }
