@@ -25,8 +25,11 @@ type Counter struct {
 
 // Begin counts a request of the colour as started and under way.
 func (c *Counter) Begin(color Color) {
+	// In flight before started, and read the other way round (Client.State): who
+	// sees nothing in flight and no further start has missed no request.
+	first := c.colors[color].inFlight.Add(1) == 1
 	c.colors[color].starts.Add(1)
-	if c.colors[color].inFlight.Add(1) == 1 && c.edge != nil {
+	if first && c.edge != nil {
 		c.edge(c.channel, color)
 	}
 }

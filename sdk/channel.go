@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -165,8 +166,15 @@ func (c *Channel) Closing(color Color) bool {
 // Clone returns a deep copy.
 func (c *Channel) Clone() *Channel {
 	d := *c
-	d.Requires = append([]string(nil), c.Requires...)
-	d.Services = append([]string(nil), c.Services...)
-	d.Entry = append([]EntryRule(nil), c.Entry...)
+	d.Requires = slices.Clone(c.Requires)
+	d.Services = slices.Clone(c.Services)
+	d.Entry = slices.Clone(c.Entry)
+	for i := range d.Entry {
+		d.Entry[i].When = slices.Clone(d.Entry[i].When)
+		for j := range d.Entry[i].When {
+			w := &d.Entry[i].When[j]
+			w.In = slices.Clone(w.In)
+		}
+	}
 	return &d
 }

@@ -31,7 +31,7 @@ func (c *Client) recheck() {
 			is.Converged = ch.Revision
 		}
 		now[ch.Name] = is
-		changed = changed || was.Converged != is.Converged || was.Revision != is.Revision || !slices.Equal(was.Blind, is.Blind)
+		changed = changed || len(is.Blind) > 0 || was.Converged != is.Converged || was.Revision != is.Revision || !slices.Equal(was.Blind, is.Blind)
 	}
 	c.mu.Lock()
 	c.progress = now
@@ -75,6 +75,11 @@ func (c *Client) State() Report {
 	for _, p := range rules.Problems() {
 		r.Problems = append(r.Problems, p.String())
 	}
+	for name, rev := range rules.Index().Channels {
+		if ch := rules.Channel(name); ch == nil || ch.Revision < rev {
+			r.Index = 0
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.parts {
@@ -95,8 +100,8 @@ func (c *Client) State() Report {
 		p.Channel, p.Revision = ch.Name, ch.Revision
 		count := c.activity.Counter(ch.Name)
 		for _, color := range Colors {
-			p.InFlight = p.InFlight.With(color, count.InFlight(color))
 			p.Starts = p.Starts.With(color, count.Starts(color))
+			p.InFlight = p.InFlight.With(color, count.InFlight(color))
 		}
 		r.Channels = append(r.Channels, p)
 	}
@@ -107,8 +112,8 @@ func (c *Client) State() Report {
 // something that control waits for has changed.
 func (c *Client) reportLoop(ctx context.Context) {
 	var sent Report
-	seq := int64(0)
-	budget := map[string]int{}
+	seq, owed := int64(0), false // owed: worth sending, but the reporter failed
+	spent := map[string]spending{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -119,9 +124,13 @@ func (c *Client) reportLoop(ctx context.Context) {
 			return
 		}
 		now := c.State()
-		if seq > 0 && !worthSending(&sent, &now, budget, c.Rules()) {
+		if now.Origin == NotLoaded {
 			continue
 		}
+		if seq > 0 && !owed && !worthSending(&sent, &now, spent, c.Rules()) {
+			continue
+		}
+		owed = true
 		now.Seq = seq + 1
 		if err := c.cfg.reporter.Report(ctx, now); err != nil {
 			c.stats.reportErrors.Add(1)
@@ -132,32 +141,49 @@ func (c *Client) reportLoop(ctx context.Context) {
 			poke(c.report)
 			continue
 		}
-		seq, sent = now.Seq, now
+		seq, sent, owed = now.Seq, now, false
 		c.stats.reports.Add(1)
 	}
 }
 
 // edgeBudget is how many reports per revision tell that a closing colour went
-// silent or started again.
-const edgeBudget = 2
+// silent or started again; blindEvery is the least time between two reports that
+// say only that the process is blind to something else now.
+const (
+	edgeBudget = 2
+	blindEvery = time.Minute
+)
+
+// spending is what was reported of a channel beyond its convergence.
+type spending struct {
+	revision int64
+	edges    int
+	blindAt  time.Time
+}
 
 // worthSending reports whether now says something that control waits for and
-// sent did not say. budget counts the edge reports per channel since its last
-// change.
-func worthSending(sent, now *Report, budget map[string]int, rules *Rules) bool {
-	worth := sent.Origin != now.Origin || sent.Index != now.Index || !slices.Equal(sent.Problems, now.Problems) ||
-		!slices.Equal(sent.Caps, now.Caps) || len(sent.Channels) != len(now.Channels)
+// sent did not say.
+func worthSending(sent, now *Report, spent map[string]spending, rules *Rules) bool {
+	worth := sent.Origin != now.Origin || now.Index != 0 && sent.Index != now.Index ||
+		!slices.Equal(sent.Problems, now.Problems) || !slices.Equal(sent.Caps, now.Caps)
 	for _, is := range now.Channels {
 		was, _ := sent.Of(is.Channel)
-		if was.Converged != is.Converged || was.Hash != is.Hash || !slices.Equal(was.Blind, is.Blind) {
-			worth = true
-			budget[is.Channel] = 0
-			continue
+		s := spent[is.Channel]
+		if s.revision != is.Revision {
+			s = spending{revision: is.Revision}
 		}
-		if edge(rules.Channel(is.Channel), was, is) && budget[is.Channel] < edgeBudget {
-			budget[is.Channel]++
+		converged := is.Converged == is.Revision
+		switch {
+		case converged != (was.Converged == is.Revision):
+			worth = true
+		case !converged && !slices.Equal(was.Blind, is.Blind) && (s.blindAt.IsZero() || now.At.Sub(s.blindAt) >= blindEvery):
+			s.blindAt = now.At
+			worth = true
+		case edge(rules.Channel(is.Channel), was, is) && s.edges < edgeBudget:
+			s.edges++
 			worth = true
 		}
+		spent[is.Channel] = s
 	}
 	return worth
 }

@@ -122,16 +122,16 @@ func (r *Rules) Decide(caller Caller, service string, req Request, live Live) De
 // decideIdle obeys a decision that was made at a newer revision of a channel
 // than these rules have, for a service that the channel lists.
 func (r *Rules) decideIdle(service string, req Request, live Live) Decision {
-	ch := r.idle[service]
-	if ch == nil || len(req.Carried) == 0 {
+	if len(req.Carried) == 0 {
 		return Decision{}
 	}
-	d, found := Find(req.Carried, ch.Name)
-	if !found || d.Revision <= ch.Revision {
-		return Decision{}
+	for _, ch := range r.idle[service] {
+		if d, found := Find(req.Carried, ch.Name); found && d.Revision > ch.Revision {
+			d.Reason, d.From = Carried, d.Color
+			return correct(d, ch, Caller{}, live)
+		}
 	}
-	d.Reason, d.From = Carried, d.Color
-	return correct(d, ch, Caller{}, live)
+	return Decision{}
 }
 
 // Newer reports whether the request was decided somewhere by newer rules than

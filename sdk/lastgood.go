@@ -17,7 +17,8 @@ type lastGood struct {
 }
 
 // readLastGood returns nil without an error if there is no file.
-func readLastGood(path string) (*lastGood, error) {
+func readLastGood(path string) (_ *lastGood, err error) {
+	defer recoverYAML(&err)
 	if path == "" {
 		return nil, nil
 	}

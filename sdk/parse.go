@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -120,6 +123,7 @@ func render(v any) (string, error) {
 }
 
 func decode(doc string, into any, strict bool) (root *yaml.Node, err error) {
+	defer recoverYAML(&err)
 	if strings.TrimSpace(doc) == "" {
 		return nil, ErrEmptyDocument
 	}
@@ -133,12 +137,23 @@ func decode(doc string, into any, strict bool) (root *yaml.Node, err error) {
 	dec := yaml.NewDecoder(strings.NewReader(doc))
 	dec.KnownFields(strict)
 	if err := dec.Decode(into); err != nil {
+		if fe := locate(&node, reflect.TypeOf(into), "", strict); fe != nil {
+			return nil, fe
+		}
 		return nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
 	}
 	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: more than one YAML document", ErrInvalidDocument)
 	}
 	return &node, nil
+}
+
+// recoverYAML makes an error of a panic of the YAML reader, which has some for
+// odd input (a mapping whose key is a list, beside a merge key).
+func recoverYAML(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", ErrInvalidDocument, p)
+	}
 }
 
 func checkRequires(apiVersion string, requires []string) error {
@@ -260,11 +275,13 @@ func (c *Channel) validateEntry(v *validator) {
 func (ix *Index) Validate() error {
 	v := validator{}
 	v.check(ix.Revision > 0, "revision", "%d is not positive", ix.Revision)
-	for name, rev := range ix.Channels {
+	for _, name := range slices.Sorted(maps.Keys(ix.Channels)) {
+		rev := ix.Channels[name]
 		v.check(channelName.MatchString(name), "channels."+name, "bad channel name")
 		v.check(rev > 0, "channels."+name, "revision %d is not positive", rev)
 	}
-	for service, channel := range ix.Owners {
+	for _, service := range slices.Sorted(maps.Keys(ix.Owners)) {
+		channel := ix.Owners[service]
 		v.check(serviceName.MatchString(service), "owners."+service, "bad service name")
 		v.check(channelName.MatchString(channel), "owners."+service, "bad channel name %q", channel)
 	}

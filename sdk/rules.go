@@ -30,8 +30,8 @@ type Rules struct {
 	channels []*Channel // by name
 	active   []*compiled
 	byName   map[string]*Channel
-	owner    map[string]*compiled // service → the active channel that it belongs to
-	idle     map[string]*Channel  // service → an idle channel that lists it
+	owner    map[string]*compiled  // service → the active channel that it belongs to
+	idle     map[string][]*Channel // service → the idle channels that list it
 	problems []Problem
 }
 
@@ -64,7 +64,7 @@ func NewRules(origin Origin, index Index, channels []*Channel, problems ...Probl
 	r := &Rules{
 		index: index, origin: origin,
 		byName: make(map[string]*Channel, len(channels)),
-		owner:  map[string]*compiled{}, idle: map[string]*Channel{},
+		owner:  map[string]*compiled{}, idle: map[string][]*Channel{},
 		problems: slices.Clone(problems),
 	}
 	r.channels = slices.SortedFunc(slices.Values(channels), func(a, b *Channel) int { return cmp.Compare(a.Name, b.Name) })
@@ -75,9 +75,7 @@ func NewRules(origin Origin, index Index, channels []*Channel, problems ...Probl
 			continue
 		}
 		for _, s := range ch.Services {
-			if r.idle[s] == nil {
-				r.idle[s] = ch
-			}
+			r.idle[s] = append(r.idle[s], ch)
 		}
 	}
 	return r

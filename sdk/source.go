@@ -125,11 +125,11 @@ func (s *FileSource) Load(_ context.Context, dataID string) (string, error) {
 func (s *FileSource) Watch(dataID string, changed func(string)) (func(), error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	last, _ := s.Load(ctx, dataID) // before Watch returns: no change falls in between
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		last, _ := s.Load(ctx, dataID)
 		for {
 			select {
 			case <-ctx.Done():

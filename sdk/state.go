@@ -14,6 +14,7 @@ var (
 	ErrSameRev   = errors.New("same revision, other content")
 	ErrGone      = errors.New("document is gone")
 	ErrWrongName = errors.New("document names another channel")
+	errUnlisted  = errors.New("active, but not in the index")
 )
 
 // ruleState judges documents as they arrive and keeps the good ones. It is a
@@ -39,6 +40,8 @@ type heldChannel struct {
 	text    string
 	hash    string
 	problem error
+	tried   int64 // the index's revision of the channel when its document was loaded last
+	stale   bool  // good comes from the last-good file and was not read in this life
 }
 
 func newRuleState(fallback *lastGood) *ruleState {
@@ -87,7 +90,7 @@ func judgeIndex(text string, h *heldIndex) (Index, error) {
 	if err != nil {
 		return Index{}, err
 	}
-	if h.text != "" {
+	if h.text != "" && text != h.text { // the same text: back to what is followed
 		if err := judgeRevision(h.good.Revision, ix.Revision); err != nil {
 			return Index{}, err
 		}
@@ -113,18 +116,19 @@ func (s *ruleState) setChannel(name, text string) {
 		s.channels[name] = h
 	}
 	if text == h.text && h.problem == nil && text != "" {
+		h.stale = false
 		return
 	}
 	ch, err := judgeChannel(name, text, h)
 	if err == nil {
-		h.good, h.text, h.hash, h.problem = ch, text, hashDocument(text), nil
+		h.good, h.text, h.hash, h.problem, h.stale = ch, text, hashDocument(text), nil, false
 		s.version++
 		return
 	}
 	s.blame(&h.problem, err)
 	if h.good == nil && s.fallback != nil {
 		if ch, err := ParseChannel(s.fallback.Channels[name]); err == nil {
-			h.good, h.text, h.hash = ch, s.fallback.Channels[name], hashDocument(s.fallback.Channels[name])
+			h.good, h.text, h.hash, h.stale = ch, s.fallback.Channels[name], hashDocument(s.fallback.Channels[name]), true
 			s.version++
 		}
 	}
@@ -156,32 +160,48 @@ func judgeChannel(name, text string, h *heldChannel) (*Channel, error) {
 }
 
 // forgetUnlisted drops channels that the index does not name any more, unless a
-// release runs in them: then they are kept, and the problem is told.
+// release runs in them: then they are kept, and rules tells the problem.
 func (s *ruleState) forgetUnlisted() {
 	for name, h := range s.channels {
-		if _, listed := s.index.good.Channels[name]; listed {
-			continue
+		if !s.listed(name) && (h.good == nil || !h.good.IsActive()) {
+			delete(s.channels, name)
 		}
-		if h.good != nil && h.good.IsActive() {
-			s.blame(&h.problem, errors.New("active, but not in the index"))
-			continue
-		}
-		delete(s.channels, name)
 	}
 }
 
-// behind lists the channels whose document is older than the index says, or was
-// never read.
-func (s *ruleState) behind() []string {
+// listed reports whether the index names the channel.
+func (s *ruleState) listed(name string) bool {
+	_, ok := s.index.good.Channels[name]
+	return ok
+}
+
+// known reports whether the channel is listed or held; nothing else is followed.
+func (s *ruleState) known(name string) bool { return s.channels[name] != nil || s.listed(name) }
+
+// behind lists the channels to load: those that were not loaded since the index
+// named their revision and, at a poll, all that are still not as it says or that
+// have a problem.
+func (s *ruleState) behind(poll bool) []string {
 	var names []string
 	for name, rev := range s.index.good.Channels {
 		h := s.channels[name]
-		if h == nil || (h.good == nil && h.problem == nil) || (h.good != nil && h.good.Revision < rev) {
-			names = append(names, name)
+		switch {
+		case h == nil:
+		case h.good != nil && h.good.Revision >= rev && !h.stale && (h.problem == nil || !poll):
+			continue
+		case h.tried >= rev && !poll:
+			continue
 		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
+}
+
+// setLoaded judges a channel's document as it was loaded, not pushed.
+func (s *ruleState) setLoaded(name, text string) {
+	s.setChannel(name, text)
+	s.channels[name].tried = s.index.good.Channels[name]
 }
 
 // rules compiles what is good into a snapshot.
@@ -199,6 +219,9 @@ func (s *ruleState) rules(origin Origin) *Rules {
 		if h.problem != nil {
 			problems = append(problems, Problem{Channel: name, Err: h.problem})
 		}
+		if h.good != nil && h.good.IsActive() && !s.listed(name) {
+			problems = append(problems, Problem{Channel: name, Err: errUnlisted})
+		}
 	}
 	return NewRules(origin, s.index.good, channels, problems...)
 }
@@ -214,17 +237,20 @@ func (s *ruleState) file() *lastGood {
 	return f
 }
 
-// load takes everything from the last-good file.
+// load takes from the last-good file what was not read in this life.
 func (s *ruleState) load(f *lastGood) error {
 	ix, err := ParseIndex(f.Index)
 	if f.Index != "" && err != nil {
 		return err
 	}
-	if ix != nil {
+	if ix != nil && s.index.text == "" {
 		s.index = heldIndex{good: *ix, text: f.Index}
 	}
 	for name, text := range f.Channels {
-		s.setChannel(name, text)
+		if h := s.channels[name]; h == nil || h.good == nil && h.problem == nil {
+			s.setChannel(name, text)
+			s.channels[name].stale = true
+		}
 	}
 	return nil
 }
