@@ -42,7 +42,7 @@ func (i *interceptor) Invoke(ctx context.Context, next base.Invoker, inv base.In
 	if trail.Open(i.tracer.Client().Activity()) {
 		defer trail.Close()
 	} else if trail.Ended() {
-		defer trail.Hold()()
+		defer track(i.tracer.Client().Activity(), trail.Decisions())()
 	}
 	c := &call{trail: trail, rules: i.rules(ctx, trail)}
 	inv.SetAttribute(attribute, c)
@@ -51,6 +51,18 @@ func (i *interceptor) Invoke(ctx context.Context, next base.Invoker, inv base.In
 		res.SetError(err)
 	}
 	return res
+}
+
+// track counts a call that is made after its request has ended.
+func track(activity *sdk.Activity, decisions []sdk.Decision) (end func()) {
+	for _, d := range decisions {
+		activity.Counter(d.Channel).Begin(d.Color)
+	}
+	return func() {
+		for _, d := range decisions {
+			activity.Counter(d.Channel).End(d.Color)
+		}
+	}
 }
 
 // begin finds the request's trail, or makes one: from the attachments that the

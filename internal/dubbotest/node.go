@@ -1,0 +1,236 @@
+package dubbotest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"dubbo.apache.org/dubbo-go/v3"
+	"dubbo.apache.org/dubbo-go/v3/client"
+	_ "dubbo.apache.org/dubbo-go/v3/imports" // every cluster, balancer and filter
+	dubbolog "dubbo.apache.org/dubbo-go/v3/logger"
+	"dubbo.apache.org/dubbo-go/v3/metadata"
+	"dubbo.apache.org/dubbo-go/v3/protocol"
+	dubboregistry "dubbo.apache.org/dubbo-go/v3/registry"
+	"dubbo.apache.org/dubbo-go/v3/server"
+
+	"github.com/bluegreen-go/bluegreen/registry"
+	"github.com/bluegreen-go/bluegreen/rpc"
+	"github.com/bluegreen-go/bluegreen/sdk"
+	"github.com/bluegreen-go/bluegreen/sdk/nacos"
+	"github.com/bluegreen-go/bluegreen/tracing"
+)
+
+// EnvNode holds the node's configuration; set, it makes a test binary a node.
+const EnvNode = "BLUEGREEN_TEST_NODE"
+
+// Modes of registration.
+const (
+	Interface   = "interface"
+	Application = "application"
+	All         = "all"
+)
+
+// Config says what a node is.
+type Config struct {
+	App        string
+	Color      string
+	Version    string
+	Registry   string   // host:port
+	RulesGroup string   // "": the default
+	Mode       string   // "": Interface
+	Port       int      // of the triple protocol; needed with Provide
+	Provide    []string // interfaces that it offers
+	Consume    []string // interfaces that it subscribes to at start
+	Plain      bool     // without the SDK
+	PollMs     int      // least time between two looks at the index; 0: the default
+	Dir        string   // for caches and logs
+	ReconcileS int      // reconcile interval in seconds; 0: the default
+	Cluster    string   // cluster strategy of calls; "": failover
+	Balancer   string   // load balancer of calls; "": random
+	Retries    int      // of calls
+}
+
+// command and answer are lines of JSON.
+type command struct {
+	ID       int    `json:"id"`
+	Op       string `json:"op"` // call, state, naming, stop
+	Iface    string `json:"iface,omitempty"`
+	Arg      string `json:"arg,omitempty"`
+	N        int    `json:"n,omitempty"`
+	Parallel int    `json:"parallel,omitempty"`
+	Root     bool   `json:"root,omitempty"` // all calls belong to one request
+}
+
+type answer struct {
+	ID      int              `json:"id"`
+	Error   string           `json:"error,omitempty"`
+	Replies map[string]int   `json:"replies,omitempty"`
+	Errors  map[string]int   `json:"errors,omitempty"`
+	State   *sdk.Report      `json:"state,omitempty"`
+	Naming  *registry.Status `json:"naming,omitempty"`
+}
+
+// Main runs the node and ends the process if this process was started as one;
+// else it returns at once.
+func Main() {
+	raw := os.Getenv(EnvNode)
+	if raw == "" {
+		return
+	}
+	var cfg Config
+	if err := json.Unmarshal([]byte(raw), &cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "node:", err)
+		os.Exit(2)
+	}
+	if err := run(cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "node:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// node is the running process.
+type node struct {
+	cfg       Config
+	sdk       *sdk.Client
+	tracer    *tracing.Tracer
+	installed *rpc.Installed
+	instance  *dubbo.Instance
+	client    *client.Client
+
+	mu    sync.Mutex
+	stubs map[string]*client.Connection
+	out   sync.Mutex
+}
+
+func run(cfg Config) error {
+	n := &node{cfg: cfg, stubs: map[string]*client.Connection{}}
+	if err := n.start(); err != nil {
+		return err
+	}
+	n.print(answer{}) // ready
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<20)
+	var calls sync.WaitGroup
+	for in.Scan() {
+		var c command
+		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
+			return err
+		}
+		if c.Op == "stop" {
+			break
+		}
+		calls.Go(func() { n.print(n.do(c)) })
+	}
+	calls.Wait()
+	return n.stop()
+}
+
+func (n *node) print(a answer) {
+	n.out.Lock()
+	defer n.out.Unlock()
+	_ = json.NewEncoder(os.Stdout).Encode(a)
+}
+
+func (n *node) start() (err error) {
+	if !n.cfg.Plain {
+		if err := n.install(); err != nil {
+			return err
+		}
+	}
+	if n.instance, err = n.newInstance(); err != nil {
+		return err
+	}
+	n.client, err = n.instance.NewClient(client.WithClientNoCheck(), client.WithClientRetries(n.cfg.Retries), client.WithClientRequestTimeout(3*time.Second))
+	if err != nil {
+		return err
+	}
+	for _, iface := range n.cfg.Consume {
+		if _, err := n.stub(iface); err != nil {
+			return err
+		}
+	}
+	if len(n.cfg.Provide) == 0 {
+		return nil
+	}
+	return n.serve()
+}
+
+func (n *node) install() (err error) {
+	opts := []sdk.Option{sdk.WithLastGoodFile(filepath.Join(n.cfg.Dir, "last-good.yaml"))}
+	if n.cfg.PollMs > 0 {
+		opts = append(opts, sdk.WithPollInterval(time.Duration(n.cfg.PollMs)*time.Millisecond))
+	}
+	n.sdk, err = nacos.Start(n.cfg.App, nacos.Config{
+		Address: n.cfg.Registry, Group: n.cfg.RulesGroup,
+		CacheDir: filepath.Join(n.cfg.Dir, "cache"), LogDir: filepath.Join(n.cfg.Dir, "log"),
+	}, opts...)
+	if err != nil {
+		return err
+	}
+	n.tracer = tracing.New(n.sdk)
+	var naming []registry.Option
+	if n.cfg.ReconcileS > 0 {
+		naming = append(naming, registry.WithReconcileInterval(time.Duration(n.cfg.ReconcileS)*time.Second))
+	}
+	n.installed, err = rpc.Install(n.tracer, []rpc.Registry{{
+		Address: n.cfg.Registry, CacheDir: filepath.Join(n.cfg.Dir, "naming"), LogDir: filepath.Join(n.cfg.Dir, "log"),
+	}}, rpc.WithRegistryOptions(naming...))
+	return err
+}
+
+func (n *node) newInstance() (*dubbo.Instance, error) {
+	reg := []dubboregistry.Option{
+		dubboregistry.WithNacos(), dubboregistry.WithAddress(n.cfg.Registry),
+		dubboregistry.WithoutUseAsConfigCenter(), dubboregistry.WithoutUseAsMetaReport(),
+	}
+	switch n.cfg.Mode {
+	case Application:
+		reg = append(reg, dubboregistry.WithRegisterService())
+	case All:
+		reg = append(reg, dubboregistry.WithRegisterServiceAndInterface())
+	default:
+		reg = append(reg, dubboregistry.WithRegisterInterface())
+	}
+	opts := []dubbo.InstanceOption{
+		dubbo.WithName(n.cfg.App),
+		dubbo.WithRemoteMetadata(),
+		dubbo.WithRegistry(reg...),
+		dubbo.WithMetadataReport(metadata.WithNacos(), metadata.WithAddress(n.cfg.Registry)),
+		dubbo.WithLogger(dubbolog.WithZap(), dubbolog.WithLevel("error")),
+	}
+	if n.cfg.Port != 0 {
+		opts = append(opts, dubbo.WithProtocol(protocol.WithTriple(), protocol.WithIp("127.0.0.1"), protocol.WithPort(n.cfg.Port)))
+	}
+	return dubbo.NewInstance(opts...)
+}
+
+func (n *node) serve() error {
+	srv, err := n.instance.NewServer()
+	if err != nil {
+		return err
+	}
+	for _, iface := range n.cfg.Provide {
+		if err := srv.Register(&echo{n}, serviceInfo(iface), server.WithInterface(iface)); err != nil {
+			return err
+		}
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve() }()
+	return waitListening(n.cfg.Port, failed)
+}
+
+func (n *node) stop() error {
+	if n.sdk == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return n.sdk.Shutdown(ctx)
+}
