@@ -86,6 +86,7 @@ func (r Registry) config() ([]nacosconstant.ServerConfig, nacosconstant.ClientCo
 		common.WithParamsValue(constant.NacosLogDirKey, dirOr(r.LogDir, "log")),
 		common.WithParamsValue(constant.NacosLogLevelKey, "warn"),
 	)
+	url.Location = location // NewURLWithOptions puts its own ip and port there
 	servers, cfg, err := dubbonacos.GetNacosConfig(url)
 	cfg.TLSCfg = r.TLS
 	return servers, cfg, err
