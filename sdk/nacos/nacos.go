@@ -49,6 +49,11 @@ func Open(cfg Config) (*Nacos, error) {
 	}
 	// Its own directory, because nacos-sdk-go takes what it finds there for what
 	// the caller knows already, and then does not call back.
+	if cfg.CacheDir != "" {
+		if err := os.MkdirAll(cfg.CacheDir, 0o750); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := os.MkdirTemp(cfg.CacheDir, "bluegreen-nacos-")
 	if err != nil {
 		return nil, fmt.Errorf("nacos: %w", err)
