@@ -51,6 +51,10 @@ func namingClient(t testing.TB, srv *devstack.Server, labels map[string]string) 
 		t.Fatal(err)
 	}
 	t.Cleanup(c.CloseClient)
+	// The library repeats its registrations once after the first connect, in the background. Nothing tells when that is
+	// over, and it may bring back the value before the newest; a moment without registrations keeps it out of the tests.
+	idle := 0
+	eventually(t, "a quiet moment", func() bool { idle++; return idle > 10 })
 	return c
 }
 
@@ -231,24 +235,24 @@ func TestStall(t *testing.T) {
 
 func TestFailNext(t *testing.T) {
 	srv := devstack.RunT(t)
-	c := namingClient(t, srv, nil)
-	mustRegister(t, c, 1, 1, true)
-	srv.FailNext("InstanceRequest", 1)
-	mustRegister(t, c, 1, 2, true)
-	srv.FailNext("InstanceRequest", 3)
-	if err := register(c, 1, 3, true); err == nil {
-		t.Error("register: got no error, want the client to give up after three tries")
+	c := configClient(t, srv)
+	publish := func(content string) error {
+		_, err := c.PublishConfig(vo.ConfigParam{DataId: "d", Group: group, Content: content})
+		return err
 	}
-	eventually(t, "redo", func() bool { return weightOf(srv) == 3 })
-	failed := 0
-	for _, w := range srv.Writes() {
-		if !w.Applied {
-			failed++
-		}
+	srv.FailNext("ConfigPublishRequest", 1)
+	if err := publish("one"); err != nil {
+		t.Errorf("one failure: got %v, want the client's second try to succeed", err)
 	}
-	if failed != 4 {
-		t.Errorf("writes that were not applied: got %d, want 4", failed)
+	srv.FailNext("ConfigPublishRequest", 3)
+	if err := publish("two"); err == nil {
+		t.Error("three failures: got no error, want the client to give up")
 	}
+	if got, _ := srv.Config(group, "d"); got != "one" {
+		t.Errorf("content: got %q, want %q: failed requests are not applied", got, "one")
+	}
+	srv.FailNext("", 1)
+	eventually(t, "publish", func() bool { return publish("three") == nil })
 }
 
 func TestControl(t *testing.T) {

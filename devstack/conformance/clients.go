@@ -43,6 +43,10 @@ func (quiet) Errorf(string, ...any) {}
 func (quiet) Debugf(string, ...any) {}
 func (quiet) Close() error          { return nil }
 
+// SilenceClients makes nacos-sdk-go log nothing in this process. The library has one logger per process, which it
+// creates with the first client and which writes files, so call it before that. Run does it, too.
+func SilenceClients() { silence() }
+
 var silence = sync.OnceFunc(func() { logger.SetLogger(quiet{}) })
 
 func (s *suite) param(t testing.TB, namespace string) vo.NacosClientParam {

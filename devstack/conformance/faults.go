@@ -21,6 +21,7 @@ func (s *suite) redo(t *testing.T) {
 	w := s.watch(t, s.namingClient(t, ""), svc)
 	in := instance{ip: "10.0.0.1", port: 20000, weight: 1, meta: map[string]string{"v": "1"}}
 	register(t, owner, svc, in)
+	w.waitFor(t, "registered", in.record())
 	in.weight, in.meta = 6, map[string]string{"v": "2"}
 	update(t, owner, svc, in)
 	w.waitFor(t, "updated", in.record())

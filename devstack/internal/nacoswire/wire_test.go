@@ -251,3 +251,33 @@ func TestCloseEndsEverything(t *testing.T) {
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("google.golang.org/grpc.(*ClientConn).Connect"),
 		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"))
 }
+
+func TestWritesThatFailAreJournaled(t *testing.T) {
+	s := startT(t, Options{})
+	c := dial(t, s.GRPCAddr(), map[string]any{}, true)
+	persistent := host(1, true, 1)
+	persistent.Ephemeral = false
+	for _, step := range []struct {
+		what    string
+		arrange func()
+		in      model.Instance
+		applied bool
+	}{
+		{"plain", func() {}, host(1, true, 1), true},
+		{"failed", func() { s.FailNext("InstanceRequest", 1) }, host(1, true, 2), false},
+		{"handled by the test", func() {
+			s.Control("InstanceRequest", func(Request) (bool, error) { return true, nil })
+		}, host(1, true, 3), false},
+		{"persistent", func() { s.Control("InstanceRequest", nil) }, persistent, false},
+	} {
+		step.arrange()
+		c.register("svc", step.in)
+		writes := s.Writes()
+		if got := writes[len(writes)-1]; got.Applied != step.applied || got.Instances[0].Weight != step.in.Weight {
+			t.Errorf("%s: got %+v, want applied %v", step.what, got, step.applied)
+		}
+	}
+	if got := s.Instances(NewServiceKey("", "G", "svc")); len(got) != 1 || got[0].Weight != 1 {
+		t.Errorf("instances: got %+v, want the applied write's", got)
+	}
+}
