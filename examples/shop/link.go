@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"dubbo.apache.org/dubbo-go/v3/graceful_shutdown"
+
+	"github.com/bluegreen-go/bluegreen/rpc"
+	"github.com/bluegreen-go/bluegreen/sdk"
+	"github.com/bluegreen-go/bluegreen/sdk/nacos"
+	"github.com/bluegreen-go/bluegreen/tracing"
+)
+
+// link is what a process has of the SDK.
+type link struct {
+	client    *sdk.Client
+	tracer    *tracing.Tracer
+	installed *rpc.Installed
+	writes    int64 // told to the parent so far
+}
+
+// install is all that a service does to take part: follow the rules, and hand dubbo-go over to them.
+func install(spec childSpec) (*link, error) {
+	dir := filepath.Join(spec.Dir, spec.Service+"-"+strconv.Itoa(spec.Port))
+	client, err := nacos.Start(spec.Service, nacos.Config{Address: spec.Nacos, Group: spec.RulesGroup, CacheDir: spec.Dir},
+		sdk.WithLastGoodFile(filepath.Join(dir, "last-good.yaml")))
+	if err != nil {
+		return nil, err
+	}
+	l := &link{client: client, tracer: tracing.New(client)}
+	registry := rpc.Registry{Address: spec.Nacos, CacheDir: filepath.Join(dir, "cache"), LogDir: filepath.Join(dir, "log")}
+	l.installed, err = rpc.Install(l.tracer, []rpc.Registry{registry},
+		rpc.WithShutdown(graceful_shutdown.WithConsumerUpdateWaitTime(time.Second)))
+	if err != nil {
+		_ = l.stop()
+		return nil, err
+	}
+	return l, nil
+}
+
+// stop deregisters, finishes the calls under way, and says goodbye.
+func (l *link) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	return l.client.Shutdown(ctx)
+}
+
+// more adds to an event what the SDK counts in this process.
+func (l *link) more(e *event) {
+	now := time.Now().UnixMicro()
+	for _, n := range l.installed.Naming() {
+		for total := n.Status().Writes; l.writes < total; l.writes++ {
+			e.Writes = append(e.Writes, now)
+		}
+	}
+}
