@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,11 +107,18 @@ func (a httpAdmin) Instances(ctx context.Context, s Service) ([]model.Instance, 
 		return nil, err
 	}
 	var out []model.Instance
-	if err := a.do(req, &out); err != nil {
+	if err := a.do(req, &out); err != nil && !errors.Is(err, errNotFound) {
 		return nil, err
 	}
 	return out, nil
 }
+
+// errNotFound is how the real server answers for a service without instances: status 404, "service … is not found!"
+// before the first registration and "cluster DEFAULT is not found!" after the last deregistration.
+var errNotFound = errors.New("not found")
+
+// codeServerError is the code in the answer's body that goes with errNotFound; an unknown path has none.
+const codeServerError = 30000
 
 func (a httpAdmin) do(req *http.Request, data any) error {
 	resp, err := a.client.Do(req)
@@ -127,7 +135,11 @@ func (a httpAdmin) do(req *http.Request, data any) error {
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(raw, &envelope); err != nil || resp.StatusCode != http.StatusOK || envelope.Code != 0 {
+	err = json.Unmarshal(raw, &envelope)
+	if err == nil && resp.StatusCode == http.StatusNotFound && envelope.Code == codeServerError {
+		return fmt.Errorf("%s %s: %w: %s", req.Method, req.URL.Path, errNotFound, envelope.Data)
+	}
+	if err != nil || resp.StatusCode != http.StatusOK || envelope.Code != 0 {
 		return fmt.Errorf("%s %s: %s: %.300s", req.Method, req.URL.Path, resp.Status, raw)
 	}
 	if data == nil {

@@ -3,6 +3,7 @@ package nacos
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,14 +25,24 @@ type Instance struct {
 	Metadata  map[string]string `json:"metadata"`
 }
 
+var errNotFound = errors.New("not found")
+
+// codeServerError is the code in the body of an answer that something is not
+// found; a path that the server does not know has none.
+const codeServerError = 30000
+
 const adminPath = "/nacos/v3/admin/ns/instance"
 
 // AdminList lists all instances of a service through the server's admin API, also
-// those that subscribers never see because they are disabled.
+// those that subscribers never see because they are disabled. A service without
+// instances, for which the server answers "not found", is an empty list.
 func (s *Server) AdminList(ctx context.Context, group, service string) ([]Instance, error) {
 	var list []Instance
 	query := url.Values{"groupName": {group}, "serviceName": {service}}
 	err := s.admin(ctx, http.MethodGet, adminPath+"/list?"+query.Encode(), nil, &list)
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
 	return list, err
 }
 
@@ -82,7 +93,11 @@ func (s *Server) admin(ctx context.Context, method, path string, form url.Values
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || res.StatusCode != http.StatusOK || answer.Code != 0 {
+	err = json.Unmarshal(body, &answer)
+	if err == nil && res.StatusCode == http.StatusNotFound && answer.Code == codeServerError {
+		return fmt.Errorf("nacos: admin: %w: %s", errNotFound, answer.Data)
+	}
+	if err != nil || res.StatusCode != http.StatusOK || answer.Code != 0 {
 		return fmt.Errorf("nacos: admin: %s %s: %s: %s", method, path, res.Status, body)
 	}
 	if data == nil {

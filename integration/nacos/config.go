@@ -42,8 +42,8 @@ func (s *Server) writeConfig() error {
 		"nacos.core.auth.plugin.nacos.token.secret.key": key,
 		"nacos.naming.empty-service.auto-clean":         "true",
 		"nacos.k8s.sync.enabled":                        "false",
-		"management.metrics.export.elastic.enabled":     "false",
-		"management.metrics.export.influx.enabled":      "false",
+		"management.elastic.metrics.export.enabled":     "false",
+		"management.influx.metrics.export.enabled":      "false",
 	}
 	maps.Copy(properties, s.opts.Properties)
 	var text strings.Builder
