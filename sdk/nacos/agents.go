@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -45,40 +46,61 @@ func (n *Nacos) services(ctx context.Context, r *naming) ([]string, error) {
 }
 
 // Agents returns the newest reports of all processes that are connected now, as
-// the server has them at this moment, by service, colour and process. What could
+// the server has them at this moment, by service, colour and start. What could
 // not be read is named in the error, beside the reports that could.
 func (n *Nacos) Agents(ctx context.Context) ([]sdk.Report, error) {
 	r, err := n.reader.get(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("nacos: agents: %w", err)
 	}
+	v, err := n.look(ctx, r)
+	return v.reports, errors.Join(err, v.broken)
+}
+
+// view is what the registry held at one look.
+type view struct {
+	services []string // names of the Nacos services
+	reports  []sdk.Report
+	broken   error // names processes whose reports cannot be read
+}
+
+// look asks for everything. An error means that some services' processes are
+// missing in the view.
+func (n *Nacos) look(ctx context.Context, r *naming) (view, error) {
 	names, err := n.services(ctx, r)
 	if err != nil {
-		return nil, err
+		return view{}, err
 	}
-	found, errs := make([][]sdk.Report, len(names)), make([]error, len(names))
+	hosts, errs := make([][]model.Instance, len(names)), make([]error, len(names))
 	slots := make(chan struct{}, queries)
 	var wg sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			found[i], errs[i] = n.agentsOf(ctx, r, name)
+			hosts[i], errs[i] = n.instances(ctx, r, name)
 		})
 	}
 	wg.Wait()
-	return slices.Concat(found...), errors.Join(errs...)
+	v := view{services: names}
+	var broken []error
+	for i, name := range names {
+		reports, err := collect(strings.TrimPrefix(name, AgentPrefix), hosts[i])
+		v.reports = append(v.reports, reports...)
+		broken = append(broken, err)
+	}
+	v.broken = errors.Join(broken...)
+	return v, errors.Join(errs...)
 }
 
-// agentsOf returns the reports of one service's processes.
-func (n *Nacos) agentsOf(ctx context.Context, r *naming, name string) ([]sdk.Report, error) {
+func (n *Nacos) instances(ctx context.Context, r *naming, name string) ([]model.Instance, error) {
 	info, err := call(ctx, func() (*model.Service, error) {
 		return r.QueryInstancesOfService(name, n.cfg.Group, "", 0, false)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nacos: agents of %s: %w", strings.TrimPrefix(name, AgentPrefix), err)
 	}
-	return collect(strings.TrimPrefix(name, AgentPrefix), info.Hosts)
+	return info.Hosts, nil
 }
 
 // collect makes reports of the instances of one service.
@@ -92,8 +114,8 @@ func collect(service string, hosts []model.Instance) ([]sdk.Report, error) {
 	}
 	var reports []sdk.Report
 	var errs []error
-	for boot, parts := range processes {
-		report, err := decode(parts)
+	for _, boot := range slices.Sorted(maps.Keys(processes)) {
+		report, err := decode(processes[boot])
 		if err == nil && (report.Identity.Service != service || report.Identity.Boot != boot) {
 			err = errors.New("report of another process")
 		}
