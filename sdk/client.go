@@ -47,6 +47,8 @@ type Client struct {
 	state     *ruleState
 	published int // version of state that the snapshot was made of
 	watching  map[string]func()
+
+	unwritable bool // the last-good file could not be written last time
 }
 
 type namedPart struct {

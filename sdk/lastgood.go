@@ -33,6 +33,9 @@ func readLastGood(path string) (_ *lastGood, err error) {
 	if err := yaml.Unmarshal(b, f); err != nil {
 		return nil, fmt.Errorf("last-good file %s: %w", path, err)
 	}
+	if f.Channels == nil { // write never leaves it out: cut off, or not ours
+		return nil, fmt.Errorf("last-good file %s: %w", path, ErrEmptyDocument)
+	}
 	return f, nil
 }
 

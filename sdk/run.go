@@ -200,9 +200,11 @@ func (c *Client) install(r *Rules) {
 	c.stats.applied.Add(1)
 	c.logChange(before, r)
 	if r.Origin() == FromSource {
-		if err := c.state.file().write(c.cfg.lastGood); err != nil {
+		err := c.state.file().write(c.cfg.lastGood)
+		if err != nil && !c.unwritable {
 			c.cfg.logger.Warn("bluegreen: last-good rules cannot be written", "file", c.cfg.lastGood, "error", err)
 		}
+		c.unwritable = err != nil
 	}
 	c.announce(r)
 	poke(c.report)

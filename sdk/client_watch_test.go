@@ -1,0 +1,457 @@
+package sdk
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// follow runs f on a client that follows channel shop at revision 5.
+func follow(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, channel(revision(5)))
+		w.start()
+		defer w.stop()
+		w.following(5)
+		f(t, w)
+	})
+}
+
+// pushed gives the documents to the client as pushes and as what a load finds.
+func (w *world) pushed(text string) { w.source.Put(ChannelDataID("shop"), text) }
+
+func TestRefusedDocuments(t *testing.T) {
+	rev := func(r int64, edit ...func(*Channel)) string {
+		doc, err := channel(append(edit, revision(r))...).Document()
+		if err != nil {
+			panic(err)
+		}
+		return doc
+	}
+	tests := []struct{ name, doc, problem string }{
+		{"broken YAML", "share: {", "invalid document"},
+		{"unknown requires", rev(6, func(c *Channel) { c.Requires = []string{"teleport"} }), "teleport"},
+		{"both shares 0", rev(6, share(0, 0)), "both shares are 0"},
+		{"share below consuming", rev(6, stage(Registered, Full)), "only registered"},
+		{"no colour at full", rev(6, stage(Consuming, Consuming)), "no colour is full"},
+		{"revision goes back", rev(4), ErrGoesBack.Error()},
+		{"same revision, other content", rev(5, share(1, 9)), ErrSameRev.Error()},
+		{"deleted", "", ErrGone.Error()},
+		{"another channel's", rev(6, named("other", "order")), ErrWrongName.Error()},
+		{"1 MB", rev(6) + string(make([]byte, 1<<20)), ErrTooLarge.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			follow(t, func(t *testing.T, w *world) {
+				w.pushed(tt.doc)
+				w.following(5)
+				w.problem(tt.problem)
+				loads := w.source.loaded(ChannelDataID("shop"))
+				applied := w.client.Stats().Applied
+				for range 10 {
+					w.client.Recheck()
+					synctest.Wait()
+				}
+				if got := w.source.loaded(ChannelDataID("shop")) - loads; got != 0 {
+					t.Errorf("loaded %d times by Recheck, want 0", got)
+				}
+				w.pushed(tt.doc)
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				stats := w.client.Stats()
+				if got := w.log.count("not followed"); got != 1 || stats.Refused != 1 || stats.Applied != applied {
+					t.Errorf("logged %d times, refused %d, applied %d more; want 1, 1, 0", got, stats.Refused, stats.Applied-applied)
+				}
+				w.pushed(rev(7))
+				w.following(7)
+				w.problem("")
+			})
+		})
+	}
+}
+
+// TestBackToWhatIsFollowed: putting the followed text back, of a channel and of
+// the index, ends the problem, also when the push is lost.
+func TestBackToWhatIsFollowed(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		for _, dataID := range []string{IndexDataID, ChannelDataID("shop")} {
+			t.Run(fmt.Sprintf("%s lost=%v", dataID, lost), func(t *testing.T) {
+				follow(t, func(t *testing.T, w *world) {
+					good, _ := w.source.Load(t.Context(), dataID)
+					w.source.Put(dataID, "broken: [")
+					w.problem("invalid document")
+					w.source.set(func() { w.source.deaf = lost })
+					w.source.Put(dataID, good)
+					if lost {
+						time.Sleep(time.Minute)
+					}
+					w.following(5)
+					w.problem("")
+				})
+			})
+		}
+	}
+}
+
+// TestLatePush: a push that comes after a newer one is ignored and is no problem.
+func TestLatePush(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		six, seven := document(t, channel(revision(6))), document(t, channel(revision(7)))
+		w.pushed(seven)
+		w.following(7)
+		w.source.replay(ChannelDataID("shop"), six)
+		w.following(7)
+		w.problem("")
+		// Both wait in the inbox at once, in the wrong order.
+		eight, nine := document(t, channel(revision(8))), document(t, channel(revision(9)))
+		w.source.set(func() { w.source.deaf = true })
+		w.pushed(nine)
+		w.source.set(func() { w.source.deaf = false })
+		w.client.mu.Lock()
+		w.client.inbox[ChannelDataID("shop")] = []string{nine, eight}
+		w.client.mu.Unlock()
+		w.client.Recheck()
+		w.following(9)
+		w.problem("")
+	})
+}
+
+// replay pushes a content without changing what a load finds.
+func (s *countingSource) replay(dataID, content string) {
+	s.MemorySource.mu.Lock()
+	calls := make([]func(string), 0, 1)
+	for _, w := range s.watchers[dataID] {
+		calls = append(calls, w)
+	}
+	s.MemorySource.mu.Unlock()
+	for _, call := range calls {
+		call(content)
+	}
+}
+
+func TestSourceLostLater(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.SetError(errDown)
+		before := w.source.total()
+		time.Sleep(time.Hour)
+		w.following(5)
+		w.problem("")
+		if w.client.Rules().Origin() != FromSource || !w.client.Converged("shop") {
+			t.Error("a client that lost its source must keep what it has")
+		}
+		if loads, errs := w.source.total()-before, w.client.Stats().LoadErrors; loads > 3600/5+10 || errs == 0 {
+			t.Errorf("%d loads and %d errors in an hour, want at most one per 5s", loads, errs)
+		}
+		before = w.source.total()
+		for range 1000 {
+			w.client.Recheck()
+			synctest.Wait()
+		}
+		if got := w.source.total() - before; got != 0 {
+			t.Errorf("%d loads by Recheck while the source is down, want 0", got)
+		}
+		w.source.set(func() { w.source.deaf = true })
+		w.publish(channel(revision(6)))
+		w.source.SetError(nil)
+		time.Sleep(retryMax)
+		w.following(6)
+	})
+}
+
+func TestLostPushIsHealedByThePoll(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.set(func() { w.source.deaf = true })
+		w.publish(channel(revision(6)))
+		w.following(5)
+		time.Sleep(time.Minute)
+		w.following(6)
+		before := w.source.total()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := w.source.total() - before; got < 60 || got > 120 {
+			t.Errorf("%d loads in a quiet hour, want one of the index each 30–60s", got)
+		}
+	})
+}
+
+func TestNewerIndexLoadsTheChannel(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.set(func() { w.source.deaf = true })
+		w.put(channel(revision(6)))
+		w.source.set(func() { w.source.deaf = false })
+		w.following(5)
+		w.index.Channels["shop"] = 6
+		w.putIndex()
+		w.following(6)
+		w.publish(channel(named("new", "mail")))
+		synctest.Wait()
+		if w.client.Rules().Channel("new") == nil {
+			t.Error("a channel that is new in the index is not followed")
+		}
+	})
+}
+
+// TestLoadFailsForAWhile: a channel that the index names and the source refuses
+// is asked for again, and its watch is kept.
+func TestLoadFailsForAWhile(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.set(func() { w.source.fail[ChannelDataID("new")] = true })
+		w.publish(channel(named("new", "mail")))
+		time.Sleep(time.Minute)
+		w.following(5)
+		w.publish(channel(revision(6))) // others go on
+		w.following(6)
+		w.source.set(func() { w.source.fail = map[string]bool{} })
+		time.Sleep(retryMax)
+		synctest.Wait()
+		if w.client.Rules().Channel("new") == nil {
+			t.Error("the channel was not read when the source answered again")
+		}
+	})
+}
+
+func TestChannelsThatLeaveTheIndex(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.publish(channel(idle, named("gone", "mail")))
+		w.publish(channel(named("kept", "stock")))
+		synctest.Wait()
+		delete(w.index.Channels, "gone")
+		delete(w.index.Channels, "kept")
+		w.client.mu.Lock() // the deletions and the index arrive together
+		w.client.inbox[ChannelDataID("gone")] = []string{""}
+		w.client.inbox[IndexDataID] = []string{document(t, indexOf(100, w.index.Channels))}
+		w.client.mu.Unlock()
+		w.client.Recheck()
+		w.problem("not in the index")
+		r := w.client.Rules()
+		if r.Channel("gone") != nil || r.Channel("kept") == nil || r.Channel("shop") == nil {
+			t.Errorf("channels %v, want kept and shop", r.Channels())
+		}
+		if got := w.source.watched(ChannelDataID("gone")); got != 0 {
+			t.Errorf("%d watches of a channel that is gone, want 0", got)
+		}
+		w.put(channel(named("kept", "stock"), revision(2)))
+		w.problem("not in the index")
+		w.index.Revision = 100
+		w.index.Channels["kept"] = 2
+		w.putIndex()
+		w.problem("")
+		w.put(channel(named("kept", "stock"), revision(3)))
+		synctest.Wait()
+		if got := w.client.Rules().Channel("kept").Revision; got != 3 {
+			t.Errorf("a channel that came back is at revision %d, want 3", got)
+		}
+	})
+}
+
+func (s *countingSource) watched(dataID string) int {
+	s.MemorySource.mu.Lock()
+	defer s.MemorySource.mu.Unlock()
+	return len(s.watchers[dataID])
+}
+
+func TestIndexGoesBackOrVanishes(t *testing.T) {
+	for name, tt := range map[string]struct{ doc, problem string }{
+		"back":  {"apiVersion: bluegreen/v1\nrevision: 1\n", ErrGoesBack.Error()},
+		"other": {"apiVersion: bluegreen/v1\nrevision: 2\n", ErrSameRev.Error()},
+		"gone":  {"", ErrGone.Error()},
+		"two":   {"apiVersion: bluegreen/v1\nrevision: 0\nchannels: {A: 0, B: 0, C: 0}\n", "revision"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			follow(t, func(t *testing.T, w *world) {
+				w.putIndex() // revision 2
+				w.source.Put(IndexDataID, tt.doc)
+				time.Sleep(time.Hour)
+				w.following(5)
+				w.problem(tt.problem)
+				if got := w.log.count("not followed"); got != 1 {
+					t.Errorf("logged %d times, want once", got)
+				}
+				if got := w.client.State().Problems; len(got) != 1 {
+					t.Errorf("the report's problems %v, want one", got)
+				}
+				w.putIndex()
+				w.problem("")
+			})
+		})
+	}
+}
+
+// TestOneServiceTwoChannels: who wins depends on the documents, never on the
+// order in which they arrive.
+func TestOneServiceTwoChannels(t *testing.T) {
+	docs := map[string]string{
+		"a": document(t, channel(named("a", "order", "mail"))),
+		"b": document(t, channel(named("b", "order", "payment"))),
+		"c": document(t, channel(named("c", "order"), idle)),
+		"d": document(t, channel(named("d", "order", "payment"))),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		owner := rapid.SampledFrom([]string{"", "a", "b", "c", "d", "nobody"}).Draw(t, "owner")
+		ix := indexOf(1, map[string]int64{"a": 1, "b": 1, "c": 1, "d": 1})
+		if owner != "" {
+			ix.Owners = map[string]string{"order": owner, "payment": "d"}
+		}
+		index, err := ix.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newRuleState(nil)
+		steps := rapid.Permutation([]string{"index", "a", "b", "c", "d"}).Draw(t, "order")
+		for _, step := range steps {
+			if step == "index" {
+				s.setIndex(index)
+			} else {
+				s.setChannel(step, docs[step])
+			}
+		}
+		// A channel that came before the index and is not active is forgotten with
+		// it only if it is not listed; all are listed here.
+		want := "a"
+		if owner == "b" || owner == "d" {
+			want = owner
+		}
+		r := s.rules(FromSource)
+		if got := r.ActiveChannel("order").Name; got != want {
+			t.Fatalf("order belongs to %s, want %s (owner %q, arrival %v)", got, want, owner, steps)
+		}
+		wantPay := "b"
+		if owner != "" {
+			wantPay = "d"
+		}
+		if got := r.ActiveChannel("payment").Name; got != wantPay || r.ActiveChannel("mail").Name != "a" {
+			t.Fatalf("payment belongs to %s, want %s", got, wantPay)
+		}
+		if len(r.Problems()) != 3 {
+			t.Fatalf("problems %v, want two for order and one for payment", r.Problems())
+		}
+	})
+}
+
+// TestRevisionsOnlyGrow: whatever arrives in whatever order, the revision
+// followed never goes back and the newest good document is followed in the end.
+func TestRevisionsOnlyGrow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newRuleState(nil)
+		s.setIndex("apiVersion: bluegreen/v1\nrevision: 1\nchannels: {shop: 1}\n")
+		newest, have := int64(0), int64(0)
+		for range rapid.IntRange(1, 20).Draw(t, "documents") {
+			rev := rapid.Int64Range(1, 9).Draw(t, "revision")
+			doc, err := channel(revision(rev)).Document()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rapid.IntRange(0, 3).Draw(t, "broken") == 0 {
+				doc += "share: {}\n"
+			} else {
+				newest = max(newest, rev)
+			}
+			s.setChannel("shop", doc)
+			if ch := s.rules(FromSource).Channel("shop"); ch != nil {
+				if ch.Revision < have {
+					t.Fatalf("went back from %d to %d", have, ch.Revision)
+				}
+				have = ch.Revision
+			}
+		}
+		if have != newest {
+			t.Fatalf("follows %d, want %d", have, newest)
+		}
+	})
+}
+
+func TestThousandChannels(t *testing.T) {
+	const n = 1000
+	var channels []*Channel
+	for i := range n {
+		ch := channel(named(fmt.Sprintf("c%04d", i), fmt.Sprintf("s%d-a", i), fmt.Sprintf("s%d-b", i)))
+		if i%2 == 0 {
+			ch.State = Idle
+		}
+		channels = append(channels, ch)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	w := newWorld(t, channels...)
+	c := w.start()
+	defer w.stop()
+	start := time.Now()
+	if err := c.WaitLoaded(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if got := len(c.Rules().Channels()); got != n {
+		t.Fatalf("%d channels, want %d", got, n)
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 32<<20 {
+		t.Errorf("%d MB for 1,000 channels, want at most 32", grown>>20)
+	}
+	t.Logf("%d channels in %v", n, took)
+	trail := c.Rules().DecideRoot(Caller{}, Request{Seed: 1}, nil)
+	if len(trail) != n/2 {
+		t.Errorf("the root decided %d channels, want %d", len(trail), n/2)
+	}
+	if got := testing.AllocsPerRun(10, func() { trail = c.Rules().DecideRoot(Caller{}, Request{Seed: 1}, trail[:0]) }); got != 0 {
+		t.Errorf("%.0f allocations, want 0", got)
+	}
+}
+
+// TestRefreshIsCoalesced: many calls that see a newer revision cause one read.
+func TestRefreshIsCoalesced(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.set(func() { w.source.deaf = true })
+		w.put(channel(revision(6)))
+		before := w.source.loaded(ChannelDataID("shop"))
+		for range 1000 {
+			w.client.Refresh("shop", 6)
+		}
+		w.following(6)
+		w.client.Refresh("shop", 6)
+		synctest.Wait()
+		if got := w.source.loaded(ChannelDataID("shop")) - before; got != 1 {
+			t.Errorf("%d reads, want 1", got)
+		}
+	})
+}
+
+// TestRefreshOutlivesAnError: a hint is not lost when the source does not answer.
+func TestRefreshOutlivesAnError(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		w.source.set(func() { w.source.deaf = true; w.source.fail[ChannelDataID("shop")] = true })
+		w.put(channel(revision(6)))
+		w.client.Refresh("shop", 6)
+		w.following(5)
+		w.source.set(func() { w.source.fail = map[string]bool{} })
+		time.Sleep(retryMax)
+		w.following(6)
+	})
+}
+
+// TestRefreshOfNonsense: names that nobody knows are asked for at most
+// maxAsked times, leave no trace, and do not keep known ones from being read.
+func TestRefreshOfNonsense(t *testing.T) {
+	follow(t, func(t *testing.T, w *world) {
+		before := w.source.total()
+		for i := range 5000 {
+			w.client.Refresh(fmt.Sprintf("nonsense-%d", i), 1)
+		}
+		w.client.Refresh("../../etc", 1)
+		synctest.Wait()
+		if got := w.source.total() - before; got > maxAsked {
+			t.Errorf("%d reads, want at most %d", got, maxAsked)
+		}
+		w.problem("")
+		w.source.set(func() { w.source.deaf = true })
+		w.put(channel(revision(6)))
+		w.client.Refresh("shop", 6)
+		w.following(6)
+	})
+}
