@@ -21,14 +21,14 @@ import (
 // Method is the one method of every interface: a text in, a text out.
 const Method = "Who"
 
-// echo answers with who it is. The argument says whom to call before: interfaces
+// Echo answers with who it is. The argument says whom to call before: interfaces
 // separated by ";", each with its own argument in parentheses, all at the same
 // time. The answer is "app/color/port/version" and the callees' answers in
 // brackets.
-type echo struct{ node *node }
+type Echo struct{ node *node }
 
 // Who serves one call.
-func (e *echo) Who(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+func (e *Echo) Who(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 	c := e.node.cfg
 	color := c.Color
 	if color == "" {
@@ -190,7 +190,7 @@ func serviceInfo(iface string) *server.ServiceInfo {
 			Type:        constant.CallUnary,
 			ReqInitFunc: func() any { return new(wrapperspb.StringValue) },
 			MethodFunc: func(ctx context.Context, args []any, impl any) (any, error) {
-				reply, err := impl.(*echo).Who(ctx, args[0].(*wrapperspb.StringValue))
+				reply, err := impl.(*Echo).Who(ctx, args[0].(*wrapperspb.StringValue))
 				if err != nil {
 					return nil, err
 				}

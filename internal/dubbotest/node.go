@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"dubbo.apache.org/dubbo-go/v3"
@@ -59,7 +61,7 @@ type Config struct {
 // command and answer are lines of JSON.
 type command struct {
 	ID       int    `json:"id"`
-	Op       string `json:"op"` // call, state, naming, stop
+	Op       string `json:"op"` // call, state, naming
 	Iface    string `json:"iface,omitempty"`
 	Arg      string `json:"arg,omitempty"`
 	N        int    `json:"n,omitempty"`
@@ -115,21 +117,34 @@ func run(cfg Config) error {
 		return err
 	}
 	n.print(answer{}) // ready
+	commands := make(chan command)
+	go read(commands)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	for {
+		select {
+		case <-signals:
+			return n.stop()
+		case c, ok := <-commands:
+			if !ok {
+				return n.stop()
+			}
+			go func() { n.print(n.do(c)) }()
+		}
+	}
+}
+
+// read hands out the commands on standard input until it ends.
+func read(commands chan<- command) {
+	defer close(commands)
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<20)
-	var calls sync.WaitGroup
 	for in.Scan() {
 		var c command
-		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
-			return err
+		if json.Unmarshal(in.Bytes(), &c) == nil {
+			commands <- c
 		}
-		if c.Op == "stop" {
-			break
-		}
-		calls.Go(func() { n.print(n.do(c)) })
 	}
-	calls.Wait()
-	return n.stop()
 }
 
 func (n *node) print(a answer) {
@@ -217,7 +232,7 @@ func (n *node) serve() error {
 		return err
 	}
 	for _, iface := range n.cfg.Provide {
-		if err := srv.Register(&echo{n}, serviceInfo(iface), server.WithInterface(iface)); err != nil {
+		if err := srv.Register(&Echo{n}, serviceInfo(iface), server.WithInterface(iface)); err != nil {
 			return err
 		}
 	}
