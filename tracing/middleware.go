@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -73,7 +74,9 @@ func HeaderAttributes(r *http.Request) sdk.Attributes {
 // kept. See [WithTrust].
 //
 // Wrap the handler inside of one that makes spans (otelhttp), so that the seed
-// comes from the trace and the decision is put on the span.
+// comes from the trace and the decision is put on the span. Where strangers may
+// choose the trace id, let that handler begin a trace of its own
+// (otelhttp.WithPublicEndpoint): who chooses the trace id chooses the seed.
 func (t *Tracer) Middleware(opts ...MiddlewareOption) func(http.Handler) http.Handler {
 	c := middlewareConfig{attributes: HeaderAttributes}
 	for _, o := range opts {
@@ -182,10 +185,7 @@ func carriesText(header http.Header) bool {
 
 // stripped returns a copy without our header and our member in the baggage.
 func stripped(header http.Header) http.Header {
-	header = header.Clone()
-	if header == nil {
-		return http.Header{}
-	}
+	header = maps.Clone(header) // the slices are replaced, never written to
 	delete(header, headerKey)
 	if kept := dropMember(header[baggageHeaderKey]); len(kept) > 0 {
 		header[baggageHeaderKey] = kept

@@ -35,8 +35,11 @@ func (Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier
 		return
 	}
 	carrier.Set(Key, text)
-	old := carrier.Get(baggageHeader)
-	if now := mergeMember([]string{old}, text); now != old {
+	old := []string{carrier.Get(baggageHeader)}
+	if all, ok := carrier.(propagation.ValuesGetter); ok {
+		old = all.Values(baggageHeader)
+	}
+	if now := mergeMember(old, text); len(old) != 1 || now != old[0] {
 		carrier.Set(baggageHeader, now)
 	}
 }

@@ -94,7 +94,7 @@ func (t *Tracer) Receive(ctx context.Context, text string, found bool) (context.
 	if !rules.AnyActive() {
 		return ctx, nil
 	}
-	return t.begin(ctx, t.arrive(rules, &inbound{seed: seedFrom(ctx)}, true))
+	return t.begin(ctx, t.arrive(rules, "", sdk.Request{Seed: seedFrom(ctx)}))
 }
 
 // Names of the carriers in metrics and events.
@@ -118,56 +118,48 @@ func (t *Tracer) accept(ctx context.Context, c carried) (context.Context, *Trail
 		return ctx, nil
 	}
 	var buf [2 * inlineDecisions]sdk.Decision
-	in, ok := t.read(ctx, c.text, c.carrier, buf[:0])
-	if ok && c.member != "" && c.member != c.text {
+	text := c.text
+	request, hasSeed, ok := t.read(ctx, c.carrier, text, buf[:0])
+	if ok && c.member != "" && c.member != text {
 		t.counters.conflicts.Add(1)
 	}
 	if !ok {
-		in, ok = t.read(ctx, c.member, carrierBaggage, buf[:0])
+		text = c.member
+		request, hasSeed, ok = t.read(ctx, carrierBaggage, text, buf[:0])
 	}
 	if !ok {
 		return ctx, nil
 	}
-	if !in.hasSeed {
-		in.seed = seedFrom(ctx)
+	if !hasSeed {
+		request.Seed = seedFrom(ctx)
 	}
-	return t.begin(ctx, t.arrive(t.client.Rules(), &in, false))
-}
-
-// inbound is a text as parsed.
-type inbound struct {
-	text      string
-	seed      sdk.Seed
-	hasSeed   bool
-	decisions []sdk.Decision
+	return t.begin(ctx, t.arrive(t.client.Rules(), text, request))
 }
 
 // read parses a text; ok is false if it is empty or cannot be read.
-func (t *Tracer) read(ctx context.Context, text, carrier string, buf []sdk.Decision) (in inbound, ok bool) {
+func (t *Tracer) read(ctx context.Context, carrier, text string, buf []sdk.Decision) (r sdk.Request, hasSeed, ok bool) {
 	if text == "" {
-		return inbound{}, false
+		return r, false, false
 	}
 	seed, hasSeed, ds, err := Parse(text, buf)
 	if err != nil {
 		t.blame(ctx, carrier, err)
-		return inbound{}, false
+		return r, false, false
 	}
-	return inbound{text: text, seed: seed, hasSeed: hasSeed, decisions: ds}, true
+	return sdk.Request{Seed: seed, Carried: ds}, hasSeed, true
 }
 
-// arrive makes the trail of an inbound request.
-func (t *Tracer) arrive(rules *sdk.Rules, in *inbound, root bool) *Trail {
-	trail := &Trail{seed: in.seed, root: root, counters: t.counters}
-	request := sdk.Request{Carried: in.decisions, Seed: in.seed}
+// arrive makes the trail of an inbound request; an empty text makes it a root.
+func (t *Tracer) arrive(rules *sdk.Rules, text string, request sdk.Request) *Trail {
+	trail := &Trail{seed: request.Seed, root: text == "", counters: t.counters}
 	ds := rules.Arrive(t.caller(), request, trail.inline[:0])
-	text := in.text
 	for i := range ds {
 		if ds[i].Reason != sdk.Carried {
 			text = ""
 		}
 	}
-	for i := range in.decisions {
-		if name, revision, newer := rules.Newer(in.decisions[i : i+1]); newer {
+	for i := range request.Carried {
+		if name, revision, newer := rules.Newer(request.Carried[i : i+1]); newer {
 			t.client.Refresh(name, revision)
 		}
 	}

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"maps"
 	"net/http"
 )
 
@@ -56,16 +57,18 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	text := FromContext(r.Context()).Text()
 	switch {
 	case text != "":
-		header := r.Header.Clone()
-		if header == nil {
-			header = http.Header{}
-		}
+		header := make(http.Header, len(r.Header)+2)
+		maps.Copy(header, r.Header)
 		header[headerKey] = []string{text}
 		header[baggageHeaderKey] = []string{mergeMember(header[baggageHeaderKey], text)}
-		r = r.WithContext(r.Context())
+		ctx := r.Context()
+		if member := FromBaggage(ctx); member != "" && member != text { // a propagator below would send it
+			ctx = ContextWithBaggage(ctx, text)
+		}
+		r = r.WithContext(ctx)
 		r.Header = header
 	case r.Header[headerKey] != nil: // copied from another request: not of this one
-		header := r.Header.Clone()
+		header := maps.Clone(r.Header)
 		delete(header, headerKey)
 		r = r.WithContext(r.Context())
 		r.Header = header
