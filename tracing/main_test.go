@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -30,16 +31,15 @@ func idle(name string, services ...string) *sdk.Channel {
 // newTracer returns a tracer of a process that has read the channels.
 func newTracer(t testing.TB, service string, color sdk.Color, channels ...*sdk.Channel) *tracing.Tracer {
 	t.Helper()
-	tracer, _ := newTracerAndSource(t, service, color, channels...)
-	return tracer
-}
-
-func newTracerAndSource(t testing.TB, service string, color sdk.Color, channels ...*sdk.Channel) (*tracing.Tracer, *sdk.MemorySource) {
-	t.Helper()
 	source, err := sdk.NewMemorySource(channels...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newTracerOf(t, service, color, source)
+}
+
+func newTracerOf(t testing.TB, service string, color sdk.Color, source sdk.Source) *tracing.Tracer {
+	t.Helper()
 	client, err := sdk.NewClient(sdk.Identity{Service: service, Color: color}, source,
 		sdk.WithLastGoodFile(""), sdk.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
@@ -53,5 +53,25 @@ func newTracerAndSource(t testing.TB, service string, color sdk.Color, channels 
 	if err := client.WaitLoaded(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return tracing.New(client), source
+	return tracing.New(client)
+}
+
+// silent is a source whose pushes are all lost.
+type silent struct{ *sdk.MemorySource }
+
+func (silent) Watch(string, func(string)) (func(), error) { return func() {}, nil }
+
+// waitFor polls until the condition holds.
+func waitFor(t *testing.T, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("the condition did not come to hold in 10 s")
+		}
+	}
 }

@@ -1,8 +1,14 @@
 package tracing_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -94,4 +100,136 @@ func TestReceive(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReceiveLogsOnce(t *testing.T) {
+	source, err := sdk.NewMemorySource(active("order", 50, "order"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	client, err := sdk.NewClient(sdk.Identity{Service: "user"}, source, sdk.WithLastGoodFile(""), sdk.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer := tracing.New(client)
+	tracer.Wait(t.Context())
+	for _, text := range []string{"#1~order", "!2~order:b:1", "\xff", strings.Repeat("a", 2000)} {
+		if _, trail := tracer.Receive(t.Context(), text, true); !trail.Root() {
+			t.Errorf("%.20q was taken for %q", text, trail.Text())
+		}
+	}
+	if err := client.Shutdown(context.Background()); err != nil { // ends the client's own logging
+		t.Fatal(err)
+	}
+	if got := strings.Count(log.String(), "cannot be read"); got != 1 {
+		t.Errorf("%d log lines, want 1:\n%s", got, log.String())
+	}
+	total := int64(0)
+	for _, e := range tracer.Counters().Snapshot().CarrierErrors {
+		total += e.Count
+	}
+	if total != 4 {
+		t.Errorf("%d errors counted, want 4", total)
+	}
+}
+
+func TestReceiveWithATrailInTheContext(t *testing.T) {
+	tracer := newTracer(t, "user", sdk.Neutral, active("order", 100, "order"))
+	ctx, first := tracer.Start(t.Context(), nil)
+	if _, got := tracer.Receive(ctx, "", false); got != first {
+		t.Error("with nothing carried, the trail did not stay")
+	}
+	if _, got := tracer.Receive(ctx, "#1~order:g:17", true); got == first || got.Text() != "#1~order:g:17" {
+		t.Errorf("a carried text gave %q", got.Text())
+	}
+	first.Close()
+	if _, got := tracer.Receive(ctx, "", false); got == first {
+		t.Error("an ended trail stayed")
+	}
+}
+
+func TestReceiveBringsTheBaggageUpToDate(t *testing.T) {
+	tracer := newTracer(t, "order", sdk.Blue, active("order", 50, "order"))
+	const old, now = "#1~order:g:17", "#1~order:b:17"
+	ctx, trail := tracer.Receive(appBaggage(t, t.Context(), old), "", false)
+	if trail.Text() != now || tracing.FromBaggage(ctx) != now {
+		t.Errorf("text %q, baggage %q; want both %q", trail.Text(), tracing.FromBaggage(ctx), now)
+	}
+}
+
+func TestReceiveWithoutActiveChannelKeepsWhatIsCarried(t *testing.T) {
+	tracer := newTracer(t, "order", sdk.Blue, idle("order", "order"))
+	const text = "#1~order:g:17~stock:b:3"
+	if _, trail := tracer.Receive(t.Context(), text, true); trail.Text() != text {
+		t.Errorf("text = %q, want %q", trail.Text(), text)
+	}
+	ctx, trail := tracer.Receive(t.Context(), "#1~order", true)
+	if trail != nil || ctx != t.Context() {
+		t.Errorf("a bad text gave the trail %q", trail.Text())
+	}
+}
+
+func TestReceiveRefreshes(t *testing.T) {
+	source, err := sdk.NewMemorySource(idle("order", "order"), idle("stock", "stock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer := newTracerOf(t, "user", sdk.Neutral, silent{source})
+	next := active("stock", 50, "stock")
+	next.Revision = 18
+	doc, err := next.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source.Put(sdk.ChannelDataID("stock"), doc)
+	// The first channel is unknown here; the second is newer than the rules.
+	tracer.Receive(t.Context(), "#1~nowhere:b:5~stock:g:18", true)
+	waitFor(t, func() bool { return tracer.Client().Rules().Channel("stock").Revision == 18 })
+}
+
+// Each request is decided with the rules at its root, however they change.
+func TestTextIsTheSameEverywhere(t *testing.T) {
+	tracer := newTracer(t, "gateway", sdk.Neutral, active("order", 50, "order"), active("stock", 50, "stock"))
+	other := newTracer(t, "user", sdk.Neutral, active("order", 0, "order"), active("stock", 0, "stock"))
+	for range 50 {
+		_, root := tracer.Start(t.Context(), nil)
+		_, hop := other.Receive(t.Context(), root.Text(), true)
+		if hop.Text() != root.Text() || hop.Seed() != root.Seed() {
+			t.Fatalf("hop has %q, root %q", hop.Text(), root.Text())
+		}
+	}
+}
+
+// An unreachable source delays requests in the first seconds only.
+func TestWaitIsOverAfterTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, err := sdk.NewMemorySource()
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.SetError(errors.New("unreachable"))
+		client, err := sdk.NewClient(sdk.Identity{Service: "user"}, source, sdk.WithLastGoodFile(""), sdk.WithLogger(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracer := tracing.New(client)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		start := time.Now()
+		tracer.Wait(gone)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("a cancelled request waited %v", d)
+		}
+		tracer.Wait(t.Context())
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("the first request waited %v, want 3s", d)
+		}
+		if n := testing.AllocsPerRun(10, func() { tracer.Wait(t.Context()) }); n != 0 || time.Since(start) != 3*time.Second {
+			t.Errorf("later ones: %v allocations, %v", n, time.Since(start))
+		}
+		if err := client.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
