@@ -20,6 +20,7 @@ type link struct {
 	tracer    *tracing.Tracer
 	installed *rpc.Installed
 	writes    int64 // told to the parent so far
+	crossings int64 // told to the parent so far
 }
 
 // install is all that a service does to take part: follow the rules, and hand dubbo-go over to them.
@@ -48,8 +49,16 @@ func (l *link) stop() error {
 	return l.client.Shutdown(ctx)
 }
 
-// more adds to an event what the SDK counts in this process.
+// more adds to an event what the SDK counts in this process, if it has changed.
 func (l *link) more(e *event) {
+	crossings, sum := map[string]int64{}, int64(0)
+	for _, c := range l.tracer.Counters().Snapshot().Crossings {
+		crossings[string(c.Reason)] += c.Count
+		sum += c.Count
+	}
+	if sum != l.crossings {
+		l.crossings, e.Crossings = sum, crossings
+	}
 	now := time.Now().UnixMicro()
 	for _, n := range l.installed.Naming() {
 		for total := n.Status().Writes; l.writes < total; l.writes++ {

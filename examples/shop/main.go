@@ -1,20 +1,33 @@
-// Command shop plays a whole blue-green release of a small shop: some twenty processes that call each other with
-// dubbo-go, under constant load, on one laptop. It shows what happens while it does, and ends with a verdict.
+// Command shop plays a whole blue-green release of a small shop: two dozen processes that call each other with dubbo-go,
+// under constant load, on one laptop. It shows what happens while it does, and ends with a verdict.
 //
 //	go run ./examples/shop
 //
-// See README.md in this folder for a tour of the code.
+// The files, in the order of a tour:
+//
+//	topology.go             the services, who calls whom, the channels
+//	handler.go, triple.go   what a service does; nothing in it knows of colours
+//	link.go                 what makes it take part: one Install
+//	service.go, gateway.go, plain.go   the processes; dubbo.go: their dubbo-go
+//	script.go               the release, as data
+//	director.go             plays it with control/store; operator.go opens that
+//	child.go, process.go, fleet.go, events.go   the demo starts itself again as children
+//	load.go                 constant load at the gateway
+//	internal/tally          the referee: crossings, shares, drained processes, verdict
+//	backend.go, view.go, board.go   the Nacos it runs on, and what you see
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
-	"time"
-
-	"github.com/bluegreen-go/bluegreen/examples/shop/internal/tally"
-	"github.com/bluegreen-go/bluegreen/sdk"
+	"os/signal"
+	"syscall"
 )
 
 func main() {
@@ -24,63 +37,73 @@ func main() {
 	}
 }
 
+// options are the command line.
+type options struct {
+	fast    bool
+	nacos   string
+	id      string
+	json    string
+	verbose bool
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
+	fs.BoolVar(&o.fast, "fast", false, "shorter holds, for continuous integration")
+	fs.StringVar(&o.nacos, "nacos", "", "host:port of a real Nacos; default: the devstack in this process")
+	fs.StringVar(&o.id, "run", fmt.Sprintf("%08x", rand.Uint32()), "end of this run's groups in Nacos, BLUE_GREEN_… and SHOP_…")
+	fs.StringVar(&o.json, "json", "", "file that the verdict is written to")
+	fs.BoolVar(&o.verbose, "v", false, "show what the processes log, and no live view")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	return o, nil
+}
+
 func run(args []string) error {
 	if len(args) == 2 && args[0] == "-child" {
 		return runChild(args[1])
 	}
-	dir, _ := os.MkdirTemp("", "shop")
-	defer os.RemoveAll(dir)
-	b, err := openBackend("", "t1", dir)
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	defer b.close(context.Background())
-	exe, _ := os.Executable()
-	ctx, cancel := context.WithCancelCause(context.Background())
-	collect := tally.NewCollector(channelsOf(), price)
-	f := newFleet(exe, childSpec{Nacos: b.addr, RulesGroup: b.rulesGroup, RegistryGroup: b.registryGroup, Dir: dir, Rate: 20, Verbose: os.Getenv("V") != ""}, func(p *process, e event) {
-		if len(e.Received) > 0 {
-			ts := make([]time.Time, len(e.Received))
-			collect.Received(p.spec.Service, p.color, ts)
-		}
-		if e.Plain != nil {
-			r := collect.Begin(true)
-			var err error
-			if e.Plain.Err != "" {
-				err = fmt.Errorf("%s", e.Plain.Err)
-			}
-			collect.End(r, e.Plain.Tree, err)
-		}
-	}, cancel)
-	defer func() { fmt.Println("stop", f.stopAll()) }()
-	t0 := time.Now()
-	if err := f.startServices(ctx, func(service, sdk.Color) bool { return true }, stable); err != nil {
-		return err
-	}
-	fmt.Println("ready", time.Since(t0))
-	gw, err := f.start(roleGateway, "gateway", sdk.Neutral, stable)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go endWithInput(cancel)
+	verdict, err := runDemo(ctx, cancel, o)
 	if err != nil {
 		return err
 	}
-	if _, err := f.start(rolePlain, "plain", sdk.Neutral, stable); err != nil {
-		return err
+	if o.json != "" {
+		b, err := json.MarshalIndent(verdict, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(o.json, append(b, '\n'), 0o600); err != nil {
+			return err
+		}
 	}
-	if err := waitReady(ctx, gw); err != nil {
-		return err
+	if !verdict.OK {
+		return errors.New("the release did not keep its promises")
 	}
-	l := newLoad(gw.spec.Port, 400, 10, collect)
-	wctx, c := context.WithTimeout(ctx, 20*time.Second)
-	defer c()
-	if err := l.warmUp(wctx); err != nil {
-		return err
-	}
-	fmt.Println("warm", time.Since(t0))
-	lctx, c2 := context.WithTimeout(ctx, 10*time.Second)
-	defer c2()
-	l.run(lctx)
-	j, _ := json.MarshalIndent(collect.Verdict(tally.Expect{}, nil, 0, context.Cause(ctx)), "", " ")
-	fmt.Println(string(j))
-	ws, _ := b.writes()
-	fmt.Println(len(ws))
 	return nil
+}
+
+// endWithInput ends the demo when a pipe at its standard input is closed, so that it never outlives who started it.
+func endWithInput(cancel context.CancelCauseFunc) {
+	info, err := os.Stdin.Stat()
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	cancel(errors.New("standard input was closed"))
 }

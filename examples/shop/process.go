@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluegreen-go/bluegreen/sdk"
@@ -29,7 +30,8 @@ type process struct {
 	stdin   io.WriteCloser
 	ready   chan struct{}
 	done    chan struct{}
-	err     error // valid once done is closed
+	err     error        // valid once done is closed
+	served  atomic.Int64 // calls that it received
 
 	mu       sync.Mutex
 	stopping bool

@@ -24,6 +24,7 @@ type Collector struct {
 	current  map[string]*Sample
 	drained  drains
 	aborts   []Span
+	watched  map[string]bool   // channels in which a request must keep to one colour now
 	recent   map[string][]bool // by channel: whether the last requests went to blue
 	changes  []time.Time
 	v        Verdict
@@ -32,7 +33,7 @@ type Collector struct {
 // NewCollector returns a collector for a shop whose orders should cost price cents.
 func NewCollector(channels Channels, price int) *Collector {
 	return &Collector{
-		channels: channels, price: price, current: map[string]*Sample{}, drained: drains{}, recent: map[string][]bool{},
+		channels: channels, price: price, watched: map[string]bool{}, current: map[string]*Sample{}, drained: drains{}, recent: map[string][]bool{},
 		v: Verdict{Wrong: map[string]int{}, Reasons: map[string]int64{}},
 	}
 }
@@ -42,6 +43,7 @@ type Request struct {
 	start time.Time
 	plain bool
 	steps []*Sample
+	rules map[string]bool // the channels that were watched when it began
 }
 
 // Begin notes that a request starts. A plain one comes from the caller that does not use the SDK; it makes no decision,
@@ -49,7 +51,7 @@ type Request struct {
 func (c *Collector) Begin(plain bool) *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Request{start: time.Now(), plain: plain}
+	r := &Request{start: time.Now(), plain: plain, rules: maps.Clone(c.watched)}
 	if plain {
 		c.v.PlainCalls++
 		return r
@@ -78,10 +80,23 @@ func (c *Collector) End(r *Request, tree *Node, err error) {
 	}
 	if tree.Total != c.price {
 		c.v.Wrong[tree.Version]++
+		if n := len(c.aborts); n > 0 && r.start.After(c.aborts[n-1].End) {
+			c.v.WrongLate++
+		}
 	}
 	for channel, colors := range c.channels.Colors(tree) {
-		c.judge(r, tree, channel, colors)
+		if r.rules[channel] && c.watched[channel] {
+			c.judge(r, tree, channel, colors)
+		}
 	}
+}
+
+// Watch says whether requests must keep to one colour in a channel from now on. What begins or ends while they need not
+// is not judged.
+func (c *Collector) Watch(channel string, on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watched[channel] = on
 }
 
 // judge looks at the part of a request that is in one channel.
@@ -112,7 +127,7 @@ func (c *Collector) crossed(r *Request, tree *Node, channel string) {
 	switch {
 	case r.plain:
 		c.v.Crossings.Plain++
-	case c.inAbort(r.start):
+	case c.inAbort(Span{r.start, time.Now()}):
 		c.v.Crossings.Abort++
 	default:
 		c.v.Crossings.Outside++
@@ -122,8 +137,9 @@ func (c *Collector) crossed(r *Request, tree *Node, channel string) {
 	}
 }
 
-func (c *Collector) inAbort(t time.Time) bool {
-	return slices.ContainsFunc(c.aborts, func(s Span) bool { return s.Holds(t) })
+// inAbort reports whether any of the span is within an abort window.
+func (c *Collector) inAbort(s Span) bool {
+	return slices.ContainsFunc(c.aborts, func(a Span) bool { return s.Begin.Before(a.End) && s.End.After(a.Begin) })
 }
 
 // OpenStep begins the sample of a step in a channel: requests that begin from now on count for it.
@@ -155,6 +171,13 @@ func (c *Collector) Idle() bool {
 	return true
 }
 
+// Sampling reports whether a channel has an open sample.
+func (c *Collector) Sampling(channel string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current[channel] != nil
+}
+
 // Roots returns how many roots the open sample of a channel has.
 func (c *Collector) Roots(channel string) int {
 	c.mu.Lock()
@@ -165,7 +188,7 @@ func (c *Collector) Roots(channel string) int {
 	return 0
 }
 
-// Aborted notes that an abort was published.
+// Aborted notes that an abort is published at the time.
 func (c *Collector) Aborted(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

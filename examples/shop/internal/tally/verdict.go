@@ -28,6 +28,7 @@ type Verdict struct {
 	Certificates int              `json:"certificates"`
 	Aborts       int              `json:"aborts"`
 	Wrong        map[string]int   `json:"wrongTotals"` // by version
+	WrongLate    int              `json:"wrongAfterAbort"`
 	Samples      []*Sample        `json:"samples"`
 	Writes       WriteReport      `json:"registryWrites"`
 	Errors       []string         `json:"errors"` // the first ones, in words
@@ -74,6 +75,7 @@ func (v *Verdict) failures(expect Expect, finished error) (out []string) {
 	fail(v.Calls == 0, "no process reported a call")
 	fail(v.Writes.Records == 0, "no registry write was seen")
 	fail(len(v.Writes.Extra) > 0, "registry records were written without a rule change: %v", v.Writes.Extra)
+	fail(v.WrongLate > 0, "%d orders had a wrong total after the abort", v.WrongLate)
 	fail(v.Wrong[expect.Faulty] == 0, "the fault of version %s did not show", expect.Faulty)
 	for version, n := range v.Wrong {
 		fail(version != expect.Faulty, "%d orders of version %s had a wrong total", n, version)
