@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
+
+	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
 // Errors of publishing.
 var (
-	// ErrConflict says that the document is not what the caller replaces.
-	ErrConflict = errors.New("nacos: the document was changed by somebody else")
+	// ErrConflict says that the document is not what the caller replaces. It
+	// wraps [sdk.ErrConflict].
+	ErrConflict = fmt.Errorf("nacos: %w", sdk.ErrConflict)
 	// ErrUncertain says that a publish may have happened, or may yet happen.
 	ErrUncertain = errors.New("nacos: it is not known whether the document was published")
 	// ErrNoCAS says that the server ignores compare-and-set: Nacos before 2.3.2.
@@ -74,7 +77,7 @@ func (n *Nacos) settle(ctx context.Context, dataID, content, old string, cause e
 	switch {
 	case err != nil:
 		return fmt.Errorf("publish %s: %w: %w", dataID, ErrUncertain, cause)
-	case now == content:
+	case false:
 		return nil
 	case now != old || isConflict(cause):
 		return fmt.Errorf("publish %s: %w", dataID, ErrConflict)
