@@ -9,9 +9,7 @@ func TestNoAllocations(t *testing.T) {
 	w := newWorld(t, channel())
 	c := w.start()
 	defer w.stop()
-	if err := c.WaitLoaded(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.loaded()
 	staff := EntryRule{Name: "staff", Color: Blue, When: []Condition{{Attribute: "user", In: []string{"ann"}}}}
 	r := rulesOf(channel(entries(staff), func(c *Channel) { c.Key = "user" }), channel(named("stock", "stock")), channel(named("far", "far"), idle))
 	out := Caller{Service: "gateway"}

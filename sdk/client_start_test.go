@@ -299,7 +299,7 @@ func TestLastGoodFileIsReplacedWhole(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		for range 50 {
+		for range 20 {
 			if err := f.write(path); err != nil {
 				done <- err
 				return

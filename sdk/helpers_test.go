@@ -28,11 +28,15 @@ func channel(edit ...func(*Channel)) *Channel {
 func named(name string, services ...string) func(*Channel) {
 	return func(c *Channel) { c.Name, c.Services = name, services }
 }
-func revision(r int64) func(*Channel)        { return func(c *Channel) { c.Revision = r } }
-func idle(c *Channel)                        { c.State = Idle }
-func failing(c *Channel)                     { c.WhenEmpty = Fail }
-func share(blue, green int) func(*Channel)   { return func(c *Channel) { c.Share = PerColor[int]{blue, green} } }
-func stage(blue, green Stage) func(*Channel) { return func(c *Channel) { c.Stage = PerColor[Stage]{blue, green} } }
+func revision(r int64) func(*Channel) { return func(c *Channel) { c.Revision = r } }
+func idle(c *Channel)                 { c.State = Idle }
+func failing(c *Channel)              { c.WhenEmpty = Fail }
+func share(blue, green int) func(*Channel) {
+	return func(c *Channel) { c.Share = PerColor[int]{blue, green} }
+}
+func stage(blue, green Stage) func(*Channel) {
+	return func(c *Channel) { c.Stage = PerColor[Stage]{blue, green} }
+}
 
 func rulesOf(channels ...*Channel) *Rules { return NewRules(FromSource, Index{}, channels) }
 
@@ -152,6 +156,16 @@ func (w *world) start(opts ...Option) *Client {
 	}
 	w.client = c
 	return c
+}
+
+// loaded waits, outside a bubble, until rules are there.
+func (w *world) loaded() {
+	w.t.Helper()
+	select {
+	case <-w.client.loaded:
+	case <-time.After(time.Minute):
+		w.t.Fatal("no rules after a minute")
+	}
 }
 
 func (w *world) stop() {

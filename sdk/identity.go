@@ -21,6 +21,8 @@ const (
 // name are both set and differ.
 var ErrServiceNames = errors.New("two different service names")
 
+var errNoService = errors.New("no service name")
+
 // Identity says who a process is. It never changes in the life of a process.
 type Identity struct {
 	Service string    // the application that is deployed and restarted as one
@@ -60,7 +62,7 @@ func IdentityFromEnv(application string) (Identity, error) {
 func ServiceName(fromEnv, application string) (string, error) {
 	switch {
 	case fromEnv == "" && application == "":
-		return "", fmt.Errorf("no service name: set %s or the application's name", EnvService)
+		return "", fmt.Errorf("%w: set %s or the application's name", errNoService, EnvService)
 	case fromEnv == "":
 		return application, nil
 	case application != "" && application != fromEnv:
