@@ -158,7 +158,14 @@ func TestReportIsBoundedAndInOrder(t *testing.T) {
 	if err := n.Report(ctx, report); err != nil {
 		t.Fatal(err)
 	}
-	srv.Stall("BatchInstanceRequest", time.Minute)
+	var writes atomic.Int32
+	release := make(chan struct{})
+	srv.Control("BatchInstanceRequest", func(devstack.Request) (bool, error) {
+		if writes.Add(1) == 1 {
+			<-release
+		}
+		return false, nil
+	})
 	for report.Seq = 2; report.Seq < 4; report.Seq++ {
 		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		begin := time.Now()
@@ -170,7 +177,10 @@ func TestReportIsBoundedAndInOrder(t *testing.T) {
 		}
 		cancel()
 	}
-	srv.Stall("BatchInstanceRequest", 0)
+	if n := writes.Load(); n != 1 {
+		t.Errorf("%d writes under way, want 1: a later one could be overtaken", n)
+	}
+	close(release)
 	if err := n.Report(ctx, report); err != nil {
 		t.Fatal(err)
 	}

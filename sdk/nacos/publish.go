@@ -77,7 +77,7 @@ func (n *Nacos) settle(ctx context.Context, dataID, content, old string, cause e
 	switch {
 	case err != nil:
 		return fmt.Errorf("publish %s: %w: %w", dataID, ErrUncertain, cause)
-	case false:
+	case now == content:
 		return nil
 	case now != old || isConflict(cause):
 		return fmt.Errorf("publish %s: %w", dataID, ErrConflict)
