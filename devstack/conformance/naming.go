@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
@@ -106,6 +107,34 @@ func (s *suite) registerUpdate(t *testing.T) {
 	w.waitFor(t, "metadata is replaced, not merged", in.record())
 	s.waitQuery(t, svc, in.record())
 	s.waitAdmin(t, svc, in.record())
+}
+
+// metadataLimit: what is too long is refused without an error, and leaves the record as it was.
+func (s *suite) metadataLimit(t *testing.T) {
+	svc, owner := s.service("limit"), s.namingClient(t, "")
+	fits := instance{ip: "10.0.0.1", port: 20000, weight: 1, meta: map[string]string{"key": strings.Repeat("x", 1021)}}
+	register(t, owner, svc, fits)
+	s.waitAdmin(t, svc, fits.record())
+	wide := fits
+	wide.meta = map[string]string{"key": strings.Repeat("\u84dd", 1021)} // characters count, not bytes
+	update(t, owner, svc, wide)
+	s.waitAdmin(t, svc, wide.record())
+	long := fits
+	long.meta = map[string]string{"key": strings.Repeat("x", 1021), "k": ""}
+	refused := func(call string, ok bool, err error) {
+		if ok || err != nil {
+			t.Errorf("%s with 1025 characters of metadata: got %v, %v, want false without an error", call, ok, err)
+		}
+	}
+	ok, err := owner.UpdateInstance(vo.UpdateInstanceParam(long.param(svc)))
+	refused("update", ok, err)
+	ok, err = owner.RegisterInstance(long.param(svc))
+	refused("register", ok, err)
+	ok, err = owner.BatchRegisterInstance(vo.BatchRegisterInstanceParam{
+		ServiceName: svc.Name, GroupName: svc.Group, Instances: []vo.RegisterInstanceParam{fits.param(svc), long.param(svc)},
+	})
+	refused("batch", ok, err)
+	s.waitAdmin(t, svc, wide.record())
 }
 
 func (s *suite) disabledHidden(t *testing.T) {

@@ -45,6 +45,7 @@ func (s *suite) calm() map[string]func(*testing.T) {
 		"config namespaces":              s.configNamespaces,
 		"config names":                   s.configNames,
 		"register and update":            s.registerUpdate,
+		"metadata limit":                 s.metadataLimit,
 		"disabled is hidden":             s.disabledHidden,
 		"weights are exact":              s.weights,
 		"one slot per connection":        s.oneSlot,

@@ -134,6 +134,12 @@ func (c *rawClient) register(service string, in model.Instance) map[string]any {
 	})
 }
 
+func (c *rawClient) registerAll(service string, all []model.Instance) map[string]any {
+	return c.ask("BatchInstanceRequest", map[string]any{
+		"namespace": "public", "groupName": "G", "serviceName": service, "type": actionBatch, "instances": all,
+	})
+}
+
 func (c *rawClient) watch(service string) map[string]any {
 	return c.ask("SubscribeServiceRequest", map[string]any{
 		"namespace": "public", "groupName": "G", "serviceName": service, "subscribe": true,

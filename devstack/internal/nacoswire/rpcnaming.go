@@ -2,6 +2,7 @@ package nacoswire
 
 import (
 	"fmt"
+	"unicode/utf16"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/common/remote/rpc/rpc_response"
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
@@ -55,9 +56,24 @@ func (s *Server) register(c *conn, k ServiceKey, instances []model.Instance) err
 		if !in.Ephemeral {
 			return fmt.Errorf("%s:%d of %s: persistent instances are not implemented in the embedded server", in.Ip, in.Port, k.grouped())
 		}
+		if metadataLength(in.Metadata) > maxMetadataLength {
+			return fmt.Errorf("param check invalid: param 'Metadata' is illegal, the param length should not exceed %d", maxMetadataLength)
+		}
 	}
 	s.naming.put(c, k, instances)
 	return nil
+}
+
+// maxMetadataLength is what the real server accepts of one instance unless its parameter check is switched off.
+const maxMetadataLength = 1024
+
+// metadataLength counts keys and values in UTF-16 units, as the real server does.
+func metadataLength(metadata map[string]string) int {
+	n := 0
+	for k, v := range metadata {
+		n += len(utf16.Encode([]rune(k))) + len(utf16.Encode([]rune(v)))
+	}
+	return n
 }
 
 func (s *Server) subscribe(c *conn, body []byte) (answer, error) {

@@ -127,14 +127,16 @@ func TestSlowWatcher(t *testing.T) {
 	quick := dial(t, s.GRPCAddr(), map[string]any{}, true)
 	quick.watch("svc")
 	owner := dial(t, s.GRPCAddr(), map[string]any{}, true)
-	bulk := host(1, true, 1)
-	bulk.Metadata = map[string]string{"bulk": strings.Repeat("x", 100_000)}
+	bulk := make([]model.Instance, 100)
 	for i := range 50 { // far more than a connection buffers
-		bulk.Weight = float64(i + 1)
-		owner.register("svc", bulk)
+		for n := range bulk {
+			bulk[n] = host(uint64(n+1), true, float64(i+1))
+			bulk[n].Metadata = map[string]string{"bulk": strings.Repeat("x", 1000)}
+		}
+		owner.registerAll("svc", bulk)
 		eventually(t, "push to the quick watcher", func() bool {
 			hosts, ok := quick.sees()
-			return ok && hosts[0].Weight == bulk.Weight
+			return ok && len(hosts) == len(bulk) && hosts[0].Weight == float64(i+1)
 		})
 	}
 	if err := s.Close(); err != nil {
