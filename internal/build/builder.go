@@ -21,7 +21,7 @@ type builder struct {
 // command returns a command in a folder below the root that writes to the
 // terminal. A signal to the build ends it.
 func (b *builder) command(dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(b.ctx, name, args...) //nolint:gosec // the tasks name the commands, nobody else
+	cmd := exec.CommandContext(b.ctx, name, args...)
 	cmd.Dir = filepath.Join(b.root, dir)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -55,9 +55,9 @@ func TestCommands(t *testing.T) {
 	untried := 0
 	for _, d := range documents(t) {
 		for _, c := range commands(d) {
-			switch problem := try(c.argv, cli); {
-			case problem == "":
-			case problem == cli.err:
+			switch problem := try(c.argv, cli); problem {
+			case "":
+			case cli.err:
 				untried++
 			default:
 				t.Errorf("%s:%d: %s: %s", d.path, c.line, strings.Join(c.argv, " "), problem)
@@ -111,6 +111,10 @@ func tryMake(args []string) string {
 
 // tryGo looks at `go run` and `go install` of this module's programs.
 func tryGo(args []string, cli *cli) string {
+	module := ""
+	if len(args) > 2 && args[0] == "-C" {
+		module, args = args[1], args[2:]
+	}
 	if args[0] != "run" && args[0] != "install" {
 		return ""
 	}
@@ -126,7 +130,7 @@ func tryGo(args []string, cli *cli) string {
 		if dir == "cmd/bluegreen" && args[0] == "run" {
 			return cli.try(args[i+2:])
 		}
-		return tryProgram(dir, args[i+2:])
+		return tryProgram(filepath.Join(module, dir), args[i+2:])
 	}
 	return "no program of this module"
 }
