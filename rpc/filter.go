@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
@@ -56,10 +57,15 @@ func (f *clientFilter) OnResponse(_ context.Context, res result.Result, _ base.I
 
 // providerFilter reads the decisions from the attachments and counts the request
 // while the handler runs.
-type providerFilter struct{ tracer *tracing.Tracer }
+type providerFilter struct {
+	tracer  *tracing.Tracer
+	running *atomic.Int64
+}
 
 // Invoke implements dubbo-go's filter.Filter.
 func (f *providerFilter) Invoke(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
+	f.running.Add(1)
+	defer f.running.Add(-1)
 	text, found := inv.GetAttachment(tracing.Key)
 	ctx, trail := f.tracer.Receive(ctx, text, found)
 	if trail.Open(f.tracer.Client().Activity()) {

@@ -39,7 +39,7 @@ type Installed struct {
 	routers *routers
 
 	exported atomic.Int32 // services that this process offers
-	mismatch atomic.Pointer[string]
+	running  atomic.Int64 // handlers at work
 }
 
 // Option configures [Install].
@@ -86,7 +86,7 @@ func Install(tracer *tracing.Tracer, registries []Registry, opts ...Option) (*In
 	client := tracer.Client()
 	in := &Installed{tracer: tracer, routers: &routers{tracer: tracer}}
 	graceful_shutdown.Init(append(cfg.shutdown, graceful_shutdown.WithoutInternalSignal())...)
-	client.OnShutdown(sdk.StopRPC, "dubbo-go", stopDubbo)
+	client.OnShutdown(sdk.StopRPC, "dubbo-go", in.stop)
 	for _, r := range registries {
 		n, err := r.own(client, cfg.naming)
 		if err != nil {
@@ -108,7 +108,7 @@ func (in *Installed) extend() {
 	cluster.SetClusterInterceptor(extensionName, func() cluster.Interceptor { return shared })
 	extension.SetRouterFactory(extensionName, func() router.PriorityRouterFactory { return in.routers })
 	extension.SetFilter(clientFilterName, func() filter.Filter { return &clientFilter{in.tracer} })
-	extension.SetFilter(providerFilterName, func() filter.Filter { return &providerFilter{in.tracer} })
+	extension.SetFilter(providerFilterName, func() filter.Filter { return &providerFilter{in.tracer, &in.running} })
 	extension.SetConfigPostProcessor(extensionName, in)
 	common.SetCompareURLEqualFunc(equalButWeight(common.GetCompareURLEqualFunc()))
 	for _, key := range []string{registry.KeyService, registry.KeyColor, registry.KeyVersion, registry.KeyProto} {
@@ -116,8 +116,27 @@ func (in *Installed) extend() {
 	}
 }
 
-// stopDubbo runs dubbo-go's graceful shutdown: finish calls, close connections.
-func stopDubbo(ctx context.Context) error { return graceful_shutdown.Shutdown(ctx) }
+// stop runs dubbo-go's graceful shutdown: finish calls, close connections.
+//
+// dubbo-go v3.3.2 breaks it off with a panic of its own when a service is still
+// being registered. Then nothing has waited for the calls that run, so this does.
+func (in *Installed) stop(ctx context.Context) error {
+	err := graceful_shutdown.Shutdown(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	in.tracer.Client().Logger().Warn("bluegreen: dubbo-go broke off its shutdown; waiting for the calls that run", "error", err)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for in.running.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d calls still run: %w", in.running.Load(), context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+	return nil
+}
 
 // PostProcessReferenceConfig implements dubbo-go's config.ConfigPostProcessor.
 func (in *Installed) PostProcessReferenceConfig(url *common.URL) {

@@ -14,6 +14,7 @@ import (
 
 	"dubbo.apache.org/dubbo-go/v3"
 	"dubbo.apache.org/dubbo-go/v3/client"
+	"dubbo.apache.org/dubbo-go/v3/graceful_shutdown"
 	_ "dubbo.apache.org/dubbo-go/v3/imports" // every cluster, balancer and filter
 	dubbolog "dubbo.apache.org/dubbo-go/v3/logger"
 	"dubbo.apache.org/dubbo-go/v3/metadata"
@@ -56,6 +57,7 @@ type Config struct {
 	Cluster    string   // cluster strategy of calls; "": failover
 	Balancer   string   // load balancer of calls; "": random
 	Retries    int      // of calls
+	Quick      bool     // stop without the 3 s that dubbo-go gives callers to notice
 }
 
 // command and answer are lines of JSON.
@@ -196,8 +198,15 @@ func (n *node) install() (err error) {
 	}
 	n.installed, err = rpc.Install(n.tracer, []rpc.Registry{{
 		Address: n.cfg.Registry, CacheDir: filepath.Join(n.cfg.Dir, "naming"), LogDir: filepath.Join(n.cfg.Dir, "log"),
-	}}, rpc.WithRegistryOptions(naming...))
+	}}, append(n.quick(), rpc.WithRegistryOptions(naming...))...)
 	return err
+}
+
+func (n *node) quick() []rpc.Option {
+	if !n.cfg.Quick {
+		return nil
+	}
+	return []rpc.Option{rpc.WithShutdown(graceful_shutdown.WithConsumerUpdateWaitTime(time.Millisecond))}
 }
 
 func (n *node) newInstance() (*dubbo.Instance, error) {
