@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 			during()
 		},
 		Restart: func(t testing.TB) {
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			if err := s.Restart(ctx); err != nil {
 				t.Fatal(err)

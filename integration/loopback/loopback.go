@@ -27,8 +27,9 @@ const insideEnv = "BLUEGREEN_LOOPBACK_INSIDE"
 // The binary starts itself again in a new network namespace (as root, or in a
 // user namespace) and the tests run there. What needs the real network, such as
 // resolving artifacts, goes into prepare, which runs first and outside; its error
-// is printed, and whoever needs the result reports it again. Where namespaces are
-// not to be had, a line on standard error says so and the tests run as they are.
+// is printed, and whoever needs the result reports it again. Temporary files of
+// the tests are removed at the end, even when the tests crash. Where namespaces
+// are not to be had, a line on standard error says so and the tests run as they are.
 func Main(m interface{ Run() int }, prepare ...func(context.Context) error) int {
 	if os.Getenv(insideEnv) != "" {
 		if err := loopbackUp(); err != nil {
@@ -93,7 +94,12 @@ func inside() (int, error) {
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command(exe, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
+	tmp, err := os.MkdirTemp("", "bluegreen-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(tmp)
+	cmd.Env = append(os.Environ(), insideEnv+"=1", "TMPDIR="+tmp)
 	cmd.SysProcAttr = attr
 	// An interrupt reaches the whole process group and is the child's to handle;
 	// the others come to this process alone and are handed on.

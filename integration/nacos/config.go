@@ -45,6 +45,9 @@ func (s *Server) writeConfig() error {
 		"management.elastic.metrics.export.enabled":     "false",
 		"management.influx.metrics.export.enabled":      "false",
 	}
+	// The default of 3 seconds is too short to create the database on a busy machine;
+	// the server gives up starting then.
+	properties["db.pool.config.connectionTimeout"] = "120000"
 	maps.Copy(properties, s.opts.Properties)
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(properties)) {

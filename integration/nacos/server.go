@@ -42,7 +42,8 @@ type Options struct {
 	Properties map[string]string
 	// Output, when set, receives everything that the server prints.
 	Output io.Writer
-	// StartTimeout bounds Start and Restart, 2 minutes by default.
+	// StartTimeout bounds Start and Restart, 5 minutes by default: ten seconds are
+	// normal, but a machine busy with other tests is slow.
 	StartTimeout time.Duration
 }
 
@@ -75,7 +76,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		opts.HeapMB = 512
 	}
 	if opts.StartTimeout == 0 {
-		opts.StartTimeout = 2 * time.Minute
+		opts.StartTimeout = 5 * time.Minute
 	}
 	files, err := bundle().Resolve(ctx)
 	if err != nil {
@@ -113,6 +114,14 @@ func (s *Server) Port() int { return s.port }
 // Home is the folder of the server's data, logs and configuration; it exists
 // until Stop.
 func (s *Server) Home() string { return s.home }
+
+// Done is closed when the present server process has ended, for whatever reason.
+// Restart brings a new process, and a new channel.
+func (s *Server) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process.Done()
+}
 
 // Stop ends the server and removes its data. It may be called twice.
 func (s *Server) Stop() {

@@ -130,7 +130,7 @@ func TestKillRestartKeepsDataAndStopRemovesIt(t *testing.T) {
 		c.Close()
 		t.Fatal("the port answers after Kill")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	addr := s.Addr()
 	if err := s.Restart(ctx); err != nil {
