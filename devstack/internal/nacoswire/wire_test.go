@@ -157,7 +157,7 @@ func TestSilentClientIsEjected(t *testing.T) {
 }
 
 func TestAnsweringClientIsNotEjected(t *testing.T) {
-	s := startT(t, Options{IdleAfter: 50 * time.Millisecond, AnswerWithin: time.Second})
+	s := startT(t, Options{IdleAfter: 50 * time.Millisecond, AnswerWithin: 30 * time.Second})
 	c := dial(t, s.GRPCAddr(), map[string]any{}, true)
 	c.register("svc", host(1, true, 1))
 	for asked := 1; asked <= 3; asked++ {
