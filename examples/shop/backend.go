@@ -57,7 +57,10 @@ func (b *backend) writes() (writes []tally.Write, ok bool) {
 	}
 	for _, w := range b.dev.Writes() {
 		if w.Group == b.registryGroup && w.Type != devstack.WriteDeregister && strings.HasPrefix(w.Service, "providers:") {
-			writes = append(writes, tally.Write{At: w.Time, Record: fmt.Sprintf("%s %s:%d", w.Service, w.IP, w.Port)})
+			writes = append(writes, tally.Write{
+				At: w.Time, Record: fmt.Sprintf("%s %s:%d", w.Service, w.IP, w.Port),
+				Note: fmt.Sprintf("enabled %v, weight %g, applied %v", w.Enabled, w.Weight, w.Applied),
+			})
 		}
 	}
 	return writes, true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,6 +47,9 @@ type demo struct {
 
 // runDemo plays the release and judges it. An error says that there is nothing to judge.
 func runDemo(ctx context.Context, cancel context.CancelCauseFunc, o options) (v tally.Verdict, err error) {
+	if !o.verbose { // what the SDK logs in this process would tear the view apart
+		slog.SetDefault(slog.New(slog.DiscardHandler))
+	}
 	dir, err := os.MkdirTemp("", "bluegreen-shop-")
 	if err != nil {
 		return v, err

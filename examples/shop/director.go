@@ -18,6 +18,9 @@ const (
 	lookEvery   = 20 * time.Millisecond
 )
 
+// jitter bounds the delay of registry writes and reports: small, for there are few processes.
+const jitter = 200 * time.Millisecond
+
 // financeShare is how the second channel is split, the whole release through.
 var financeShare = split(30, 70)
 
@@ -38,7 +41,7 @@ func (d *director) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.store.SetJitter(ctx, 300*time.Millisecond); err != nil {
+	if err := d.store.SetJitter(ctx, jitter); err != nil {
 		return err
 	}
 	if _, err := d.store.Activate(ctx, finance, sdk.Release{ID: "demo-finance", Stable: sdk.Green}); err != nil {

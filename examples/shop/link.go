@@ -8,11 +8,16 @@ import (
 
 	"dubbo.apache.org/dubbo-go/v3/graceful_shutdown"
 
+	"github.com/bluegreen-go/bluegreen/registry"
 	"github.com/bluegreen-go/bluegreen/rpc"
 	"github.com/bluegreen-go/bluegreen/sdk"
 	"github.com/bluegreen-go/bluegreen/sdk/nacos"
 	"github.com/bluegreen-go/bluegreen/tracing"
 )
+
+// fullWeight is the weight of a colour that takes all its traffic. The larger it is, the fewer calls of callers without
+// the SDK leak to a colour whose share is 0 and whose weight is 1.
+const fullWeight = 10000
 
 // link is what a process has of the SDK.
 type link struct {
@@ -32,9 +37,10 @@ func install(spec childSpec) (*link, error) {
 		return nil, err
 	}
 	l := &link{client: client, tracer: tracing.New(client)}
-	registry := rpc.Registry{Address: spec.Nacos, CacheDir: filepath.Join(dir, "cache"), LogDir: filepath.Join(dir, "log")}
-	l.installed, err = rpc.Install(l.tracer, []rpc.Registry{registry},
-		rpc.WithShutdown(graceful_shutdown.WithConsumerUpdateWaitTime(time.Second)))
+	nacosRegistry := rpc.Registry{Address: spec.Nacos, CacheDir: filepath.Join(dir, "cache"), LogDir: filepath.Join(dir, "log")}
+	l.installed, err = rpc.Install(l.tracer, []rpc.Registry{nacosRegistry},
+		rpc.WithShutdown(graceful_shutdown.WithConsumerUpdateWaitTime(time.Second)),
+		rpc.WithRegistryOptions(registry.WithFullWeight(fullWeight)))
 	if err != nil {
 		_ = l.stop()
 		return nil, err

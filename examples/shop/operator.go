@@ -15,7 +15,7 @@ const (
 	settleTime = time.Second     // the longest that a request may be under way
 	quietTime  = 2 * time.Second // before a certificate
 	waitLimit  = time.Minute     // for everybody to follow
-	pollEvery  = 100 * time.Millisecond
+	pollEvery  = 250 * time.Millisecond
 )
 
 // openOperator returns the store that moves the channels, and what closes it.

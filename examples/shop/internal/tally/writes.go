@@ -3,6 +3,7 @@ package tally
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,6 +11,7 @@ import (
 type Write struct {
 	At     time.Time
 	Record string // what identifies the record in one life of its process
+	Note   string // what was written, for people
 }
 
 // WriteReport says how gentle the release was to the registry.
@@ -34,7 +36,7 @@ func JudgeWrites(writes []Write, changes []time.Time) WriteReport {
 		slices.SortFunc(times, time.Time.Compare)
 		r.Writes += len(times) - 1
 		if n := extraWrites(times, changes); n > 0 {
-			r.Extra = append(r.Extra, fmt.Sprintf("%s: %d of %d writes without a change", record, n, len(times)))
+			r.Extra = append(r.Extra, fmt.Sprintf("%s: %d of %d writes without a change:%s", record, n, len(times), story(record, writes)))
 		}
 	}
 	slices.Sort(r.Extra)
@@ -59,4 +61,15 @@ func extraWrites(times, changes []time.Time) (extra int) {
 		credit--
 	}
 	return extra
+}
+
+// story lists what was written to a record, and when.
+func story(record string, writes []Write) string {
+	var b strings.Builder
+	for _, w := range writes {
+		if w.Record == record {
+			fmt.Fprintf(&b, " [%s %s]", w.At.Format("15:04:05.000"), w.Note)
+		}
+	}
+	return b.String()
 }
