@@ -207,6 +207,8 @@ func TestPartOfTheSourceFails(t *testing.T) {
 		c := w.start(WithLastGoodFile(path))
 		defer w.stop()
 		time.Sleep(time.Second)
+		c.Recheck()
+		synctest.Wait()
 		if got := c.Rules().Origin(); got != NotLoaded {
 			t.Errorf("origin %v while a channel was not read, want not-loaded", got)
 		}

@@ -51,7 +51,7 @@ func (c *Client) run(ctx context.Context) {
 			next.Reset(c.cfg.pollMin + RandomDelay(c.cfg.pollMin))
 		}
 		poll = false
-		if c.state.indexRead && (ok || c.Rules().Origin() != NotLoaded) {
+		if c.state.indexRead && (!failing || c.Rules().Origin() != NotLoaded) {
 			c.publish()
 		}
 		c.recheck()

@@ -48,6 +48,7 @@ func (c *Client) Subscribe(f func(*Rules)) (cancel func()) {
 
 func (c *Client) deliver(s *subscription, f func(*Rules)) {
 	defer close(s.done)
+	var told *Rules // announced while subscribing, a snapshot comes twice
 	for {
 		select {
 		case <-s.stop:
@@ -57,7 +58,10 @@ func (c *Client) deliver(s *subscription, f func(*Rules)) {
 		s.mu.Lock()
 		r := s.newest
 		s.mu.Unlock()
-		c.guard("subscriber", func() { f(r) })
+		if r != told {
+			told = r
+			c.guard("subscriber", func() { f(r) })
+		}
 	}
 }
 

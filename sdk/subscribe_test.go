@@ -90,6 +90,8 @@ func TestSubscribeTellsThePresentFirst(t *testing.T) {
 		w.client.Subscribe(got.add)
 		synctest.Wait()
 		got.check(t, "subscriber", 5)
+		w.client.announce(w.client.Rules()) // as when it subscribes just before this
+		synctest.Wait()
 		if len(got.seen) != 1 {
 			t.Errorf("told %d times, want once", len(got.seen))
 		}
