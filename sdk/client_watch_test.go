@@ -193,6 +193,36 @@ func TestNewerIndexLoadsTheChannel(t *testing.T) {
 	})
 }
 
+// TestBehindIsReadOncePerPoll: a channel that is not as the index says, because
+// its document is broken or old, is not read again by every wake.
+func TestBehindIsReadOncePerPoll(t *testing.T) {
+	for name, doc := range map[string]string{"broken": "broken: [", "old": document(t, channel(revision(5)))} {
+		t.Run(name, func(t *testing.T) {
+			follow(t, func(t *testing.T, w *world) {
+				w.source.set(func() { w.source.deaf = true })
+				w.pushed(doc)
+				w.source.set(func() { w.source.deaf = false })
+				w.index.Channels["shop"] = 6
+				w.putIndex()
+				synctest.Wait()
+				before := w.source.loaded(ChannelDataID("shop"))
+				for range 100 {
+					w.client.Recheck()
+					synctest.Wait()
+				}
+				if got := w.source.loaded(ChannelDataID("shop")) - before; got != 0 {
+					t.Errorf("%d reads by Recheck, want 0", got)
+				}
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if got := w.source.loaded(ChannelDataID("shop")) - before; got < 10 || got > 20 {
+					t.Errorf("%d reads in 10 minutes, want one at each poll", got)
+				}
+			})
+		})
+	}
+}
+
 // TestLoadFailsForAWhile: a channel that the index names and the source refuses
 // is asked for again, and its watch is kept.
 func TestLoadFailsForAWhile(t *testing.T) {
