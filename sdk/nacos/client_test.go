@@ -228,6 +228,32 @@ func TestWatchAgents(t *testing.T) {
 	within(t, "no subscribers", func() bool { return srv.Subscribers(sdk.Group, "agent.order") == 0 })
 }
 
+// TestWatchAgentsIsPushed looks at most once by polling: the rest is pushes.
+func TestWatchAgentsIsPushed(t *testing.T) {
+	srv := devstack.RunT(t)
+	control, n := open(t, testConfig(t, srv)), open(t, testConfig(t, srv))
+	ctx, cancel := context.WithCancel(testContext(t))
+	if err := n.Report(ctx, bigReport(1)); err != nil {
+		t.Fatal(err)
+	}
+	seqs := make(chan int64, 100)
+	done := make(chan error, 1)
+	go func() {
+		done <- control.watchAgents(ctx, time.Hour, func(r []sdk.Report) { seqs <- r[0].Seq })
+	}()
+	for want := range int64(3) {
+		if got := <-seqs; got != want+1 {
+			t.Errorf("report %d, want %d", got, want+1)
+		}
+		within(t, "a subscription", func() bool { return srv.Subscribers(sdk.Group, "agent.order") == 1 })
+		if err := n.Report(ctx, bigReport(want+2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	<-done
+}
+
 func TestCoreLinksNoNacos(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "github.com/bluegreen-go/bluegreen/sdk").Output()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
 	"pgregory.net/rapid"
 
 	"github.com/bluegreen-go/bluegreen/sdk"
@@ -58,6 +59,8 @@ func drawReport(t *rapid.T) sdk.Report {
 	return r
 }
 
+const nacosLimit = 1024
+
 // metadataUnits counts as the server does.
 func metadataUnits(m map[string]string) (n int) {
 	for k, v := range m {
@@ -78,8 +81,8 @@ func TestReportRoundTrip(t *testing.T) {
 			t.Errorf("%d parts, want at least %d", len(parts), least)
 		}
 		for i, p := range parts {
-			if n := metadataUnits(p); n > maxUnits {
-				t.Errorf("part %d has %d units, want at most %d", i, n, maxUnits)
+			if n := metadataUnits(p); n > nacosLimit {
+				t.Errorf("part %d has %d units, want at most %d", i, n, nacosLimit)
 			}
 		}
 		rand.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
@@ -171,8 +174,8 @@ func TestDecodePartsThatDoNotFit(t *testing.T) {
 		ok    bool
 	}{
 		{"whole", now, true},
-		{"whole, with an older part", append(slices.Clone(now), old[2]), true},
-		{"older part first", append([]map[string]string{old[2]}, now...), true},
+		{"whole, with an older part", append(slices.Clone(now), old[0]), true},
+		{"older part first", append([]map[string]string{old[0]}, now...), true},
 		{"doubled", append(slices.Clone(now), now...), true},
 		{"a part missing", now[1:], false},
 		{"newest incomplete, older whole", append(slices.Clone(old), now[0]), false},
@@ -195,6 +198,31 @@ func TestDecodePartsThatDoNotFit(t *testing.T) {
 				t.Errorf("report %d, want 5", r.Seq)
 			}
 		})
+	}
+}
+
+func TestCollectRefusesReportsOfOthers(t *testing.T) {
+	r := bigReport(1)
+	parts, err := encode(&r, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := make([]model.Instance, len(parts))
+	for i := range parts {
+		hosts[i].Metadata = parts[i]
+	}
+	if got, err := collect("order", hosts); len(got) != 1 || err != nil {
+		t.Errorf("collect = %d reports, %v, want 1", len(got), err)
+	}
+	if got, err := collect("payment", hosts); len(got) != 0 || err == nil {
+		t.Errorf("collect for another service = %d reports, %v, want an error", len(got), err)
+	}
+	for i := range parts {
+		hosts[i].Metadata = maps.Clone(parts[i])
+		hosts[i].Metadata[keyBoot] = "other"
+	}
+	if got, err := collect("order", hosts); len(got) != 0 || err == nil {
+		t.Errorf("collect with another boot id = %d reports, %v, want an error", len(got), err)
 	}
 }
 

@@ -24,13 +24,17 @@ const (
 // server does not answer nothing is said; a process whose report cannot be read is
 // left out and logged.
 func (n *Nacos) WatchAgents(ctx context.Context, changed func([]sdk.Report)) error {
+	return n.watchAgents(ctx, agentsPoll, changed)
+}
+
+func (n *Nacos) watchAgents(ctx context.Context, poll time.Duration, changed func([]sdk.Report)) error {
 	r, err := n.connectReader(ctx)
 	if err != nil {
 		return err
 	}
 	w := &agentWatch{n: n, r: r, poke: make(chan struct{}, 1), subscribed: map[string]func(){}}
 	defer w.end()
-	tick := time.NewTicker(agentsPoll)
+	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
 		w.look(ctx, changed)
