@@ -243,6 +243,26 @@ func TestTransport(t *testing.T) {
 	}
 }
 
+// What a propagator below the transport sends agrees with the own header.
+func TestTransportBringsTheBaggageUpToDate(t *testing.T) {
+	tracer := newTracer(t, "gateway", sdk.Neutral, active("order", 100, "order"))
+	ctx, trail := tracer.Receive(appBaggage(t, t.Context(), "#1~order:g:17"), "", false)
+	trail.Pin(decision("late", sdk.Blue))
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://order", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tracer.Transport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if own, member := r.Header.Get(tracing.Key), tracing.FromBaggage(r.Context()); own != "#1~late:b:3~order:g:17" || member != own {
+			t.Errorf("own header %q, baggage of the context %q; want the late decision in both", own, member)
+		}
+		return &http.Response{}, nil
+	})).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTransportClosesIdleConnections(t *testing.T) {
 	tracer := newTracer(t, "gateway", sdk.Neutral)
 	base := &closer{}
