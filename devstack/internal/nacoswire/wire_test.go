@@ -117,6 +117,9 @@ func TestMany(t *testing.T) {
 	if got := s.Instances(k); len(got) != 0 {
 		t.Errorf("instances after all were cut: got %d, want none", len(got))
 	}
+	if got := s.Subscribers(k); got != 0 {
+		t.Errorf("subscribers after all were cut: got %d, want none", got)
+	}
 }
 
 // TestSlowWatcher has a watcher that never reads; the others must not notice.
