@@ -18,6 +18,7 @@ const (
 	retryFirst = time.Second // first pause after a failed write
 	retryMax   = 30 * time.Second
 	heldPause  = 3 * time.Second // between two looks whether the other colour lives
+	settleTime = 3 * time.Second // after a write, before the registry is expected to show it
 )
 
 // follow is the one goroutine that writes records after the rules have changed.
@@ -36,6 +37,7 @@ func (n *Naming) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-n.wake:
+			n.checkAssumed(look)
 			if !pending && len(n.outdated()) > 0 {
 				pending = true
 				due.Reset(n.cfg.jitter(n.client.Rules().Settings().Jitter()))
@@ -82,7 +84,6 @@ func (n *Naming) outdated() (list []*record) {
 // writeOutdated writes each outdated record once. It returns 0 if all is done,
 // heldPause if only held records are left, else retryFirst.
 func (n *Naming) writeOutdated(ctx context.Context, look *looker) (again time.Duration) {
-	n.checkAssumed(look)
 	for _, r := range n.outdated() {
 		if ctx.Err() != nil {
 			return 0
@@ -148,19 +149,17 @@ func (n *Naming) hold(r *record, held bool) {
 // checkAssumed opens a process that knows no rules at all, if the other colour
 // is not there to serve.
 func (n *Naming) checkAssumed(look *looker) {
-	if n.client.Rules().Origin() != sdk.Assumed {
-		return
-	}
 	n.mu.Lock()
-	var any *record
+	var one *record
 	for _, r := range n.records {
-		any = r
+		one = r
 	}
+	settled := n.assumeOK
 	n.mu.Unlock()
-	if any == nil {
+	if settled || one == nil || n.client.Rules().Origin() != sdk.Assumed {
 		return
 	}
-	lives, err := look.lives(any, n.id.Color.Other())
+	lives, err := look.lives(one, n.id.Color.Other())
 	n.mu.Lock()
 	n.assumeOK = err == nil && !lives
 	stays := !n.assumeOK
@@ -174,10 +173,11 @@ func (n *Naming) checkAssumed(look *looker) {
 // repairs what is ours once; what stays different is somebody else's doing.
 func (n *Naming) reconcile(look *looker) {
 	n.poke()
+	want := n.wanted()
 	n.mu.Lock()
 	var settled []*record
 	for _, r := range n.records {
-		if r.confirmed && r.sent == n.wanted() && r.sent.Governed {
+		if r.confirmed && r.sent == want && want.Governed && time.Since(r.at) > settleTime {
 			settled = append(settled, r)
 		}
 	}
@@ -187,12 +187,16 @@ func (n *Naming) reconcile(look *looker) {
 		if err != nil {
 			continue
 		}
-		n.judge(r, drift(r, r.params(n.id, r.sent)[0], shown))
+		n.judge(r, want, drift(want, r.params(n.id, want)[0], shown))
 	}
 }
 
-func (n *Naming) judge(r *record, found string) {
+func (n *Naming) judge(r *record, want State, found string) {
 	n.mu.Lock()
+	if r.sent != want {
+		n.mu.Unlock()
+		return // written meanwhile: what was shown is old
+	}
 	changed := r.drift != found
 	r.drift = found
 	again := found != "" && !r.repaired
@@ -202,7 +206,11 @@ func (n *Naming) judge(r *record, found string) {
 	}
 	n.mu.Unlock()
 	if changed {
-		n.log.Warn("bluegreen: registry shows something else", "service", r.service, "drift", found)
+		if found == "" {
+			n.log.Info("bluegreen: registry shows what it should again", "service", r.service)
+		} else {
+			n.log.Warn("bluegreen: registry shows something else", "service", r.service, "drift", found)
+		}
 		n.client.Recheck()
 	}
 	if again {
@@ -211,13 +219,13 @@ func (n *Naming) judge(r *record, found string) {
 }
 
 // drift says how the registry's list differs from what this process sent.
-func drift(r *record, sent vo.RegisterInstanceParam, shown []model.Instance) string {
+func drift(want State, sent vo.RegisterInstanceParam, shown []model.Instance) string {
 	for _, i := range shown {
 		if i.Ip != sent.Ip || i.Port != sent.Port {
 			continue
 		}
 		switch {
-		case !r.sent.Enabled:
+		case !want.Enabled:
 			return "shown although disabled"
 		case i.Weight != sent.Weight:
 			return fmt.Sprintf("weight is %g, not %g", i.Weight, sent.Weight)
@@ -226,7 +234,7 @@ func drift(r *record, sent vo.RegisterInstanceParam, shown []model.Instance) str
 		}
 		return ""
 	}
-	if r.sent.Enabled {
+	if want.Enabled {
 		return "not shown although enabled"
 	}
 	return ""

@@ -174,6 +174,7 @@ func (n *Naming) send(r *record, want State) (ok bool, err error) {
 	}
 	n.mu.Lock()
 	n.writes++
+	r.at = time.Now()
 	r.confirmed = ok && err == nil
 	if r.confirmed {
 		r.sent, r.held = want, false

@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"strconv"
+	"time"
 	"unicode/utf16"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
@@ -36,9 +37,10 @@ type record struct {
 	batch          *vo.BatchRegisterInstanceParam // or
 	sent           State                          // what the server has confirmed
 	confirmed      bool
-	held           bool   // not disabled because the other colour has no instance
-	drift          string // what somebody else changed
-	repaired       bool   // the drift was answered with a write that did not help
+	at             time.Time // of the last write
+	held           bool      // not disabled because the other colour has no instance
+	drift          string    // what somebody else changed
+	repaired       bool      // the drift was answered with a write that did not help
 }
 
 type recordKey struct{ group, service string }
