@@ -193,6 +193,23 @@ func TestNewerIndexLoadsTheChannel(t *testing.T) {
 	})
 }
 
+// TestWatchFailsForAWhile: what could not be watched is watched at a later poll.
+func TestWatchFailsForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, channel(revision(5)))
+		w.source.blind = true
+		w.start()
+		defer w.stop()
+		w.following(5)
+		w.put(channel(revision(6)))
+		w.following(5)
+		w.source.set(func() { w.source.blind = false })
+		time.Sleep(time.Minute)
+		w.put(channel(revision(7)))
+		w.following(7)
+	})
+}
+
 // TestBehindIsReadOncePerPoll: a channel that is not as the index says, because
 // its document is broken or old, is not read again by every wake.
 func TestBehindIsReadOncePerPoll(t *testing.T) {
@@ -231,6 +248,14 @@ func TestLoadFailsForAWhile(t *testing.T) {
 		w.publish(channel(named("new", "mail")))
 		time.Sleep(time.Minute)
 		w.following(5)
+		before := w.source.total()
+		for range 1000 {
+			w.client.Recheck()
+			synctest.Wait()
+		}
+		if got := w.source.total() - before; got != 0 {
+			t.Errorf("%d loads by Recheck while the source fails, want 0", got)
+		}
 		w.publish(channel(revision(6))) // others go on
 		w.following(6)
 		w.source.set(func() { w.source.fail = map[string]bool{} })

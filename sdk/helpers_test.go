@@ -68,6 +68,7 @@ type countingSource struct {
 	mu    sync.Mutex
 	loads map[string]int
 	deaf  bool
+	blind bool // Watch fails
 	fail  map[string]bool
 }
 
@@ -83,6 +84,12 @@ func (s *countingSource) Load(ctx context.Context, dataID string) (string, error
 }
 
 func (s *countingSource) Watch(dataID string, changed func(string)) (func(), error) {
+	s.mu.Lock()
+	blind := s.blind
+	s.mu.Unlock()
+	if blind {
+		return nil, fmt.Errorf("%s: cannot be watched", dataID)
+	}
 	return s.MemorySource.Watch(dataID, func(content string) {
 		s.mu.Lock()
 		deaf := s.deaf
