@@ -185,15 +185,22 @@ func (s *Store) Document(ctx context.Context, channel string) (Doc, error) {
 	return Doc{Channel: ch, Text: text, Hash: sdk.DocumentHash(text)}, nil
 }
 
-// publish replaces a document by another in one step. A conflict that is our own
-// publish, repeated by a client that missed the answer, is none.
+// publish replaces a document by another in one step. An error after which the
+// content is there is none: the publish has happened, and its answer was lost.
+// After an error that leaves this open it is tried once more, which is safe
+// because nobody else writes the same content.
 func (s *Store) publish(ctx context.Context, dataID, content, old string) error {
-	err := s.backend.Publish(ctx, dataID, content, old)
-	if !errors.Is(err, sdk.ErrConflict) {
-		return err
-	}
-	if now, loadErr := s.backend.Load(ctx, dataID); loadErr == nil && now == content {
-		return nil
+	var err error
+	for range 2 {
+		if err = s.backend.Publish(ctx, dataID, content, old); err == nil {
+			return nil
+		}
+		if now, loadErr := s.backend.Load(ctx, dataID); loadErr == nil && now == content {
+			return nil
+		}
+		if errors.Is(err, sdk.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
 	}
 	return err
 }
