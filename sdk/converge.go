@@ -120,13 +120,13 @@ func (c *Client) reportLoop(ctx context.Context) {
 			return
 		case <-c.report:
 		}
+		if c.Rules().Origin() == NotLoaded {
+			continue // the first rules ask again, and only they know the delay
+		}
 		if !pause(ctx, c.cfg.jitter(c.Rules().Settings().Jitter())) {
 			return
 		}
 		now := c.State()
-		if now.Origin == NotLoaded {
-			continue
-		}
 		if seq > 0 && !owed && !worthSending(&sent, &now, spent, c.Rules()) {
 			continue
 		}
