@@ -50,7 +50,8 @@ func (b *backend) name() string {
 	return "Nacos at " + b.addr
 }
 
-// writes returns the registry writes that the devstack saw; false with a real server, which keeps no such journal.
+// writes returns the registry writes that the devstack saw, by record and connection, for a connection that was lost
+// takes its records along and the next one has to register them anew; false with a real server, which keeps no such journal.
 func (b *backend) writes() (writes []tally.Write, ok bool) {
 	if b.dev == nil {
 		return nil, false
@@ -58,7 +59,7 @@ func (b *backend) writes() (writes []tally.Write, ok bool) {
 	for _, w := range b.dev.Writes() {
 		if w.Group == b.registryGroup && w.Type != devstack.WriteDeregister && strings.HasPrefix(w.Service, "providers:") {
 			writes = append(writes, tally.Write{
-				At: w.Time, Record: fmt.Sprintf("%s %s:%d", w.Service, w.IP, w.Port),
+				At: w.Time, Record: fmt.Sprintf("%s %s:%d on %s", w.Service, w.IP, w.Port, w.Conn),
 				Note: fmt.Sprintf("enabled %v, weight %g, applied %v", w.Enabled, w.Weight, w.Applied),
 			})
 		}

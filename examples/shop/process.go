@@ -49,7 +49,7 @@ func startProcess(exe string, spec childSpec, color sdk.Color, version string, o
 		ready: make(chan struct{}), done: make(chan struct{}),
 	}
 	p.cmd = exec.Command(exe, "-child", string(text))
-	p.cmd.Env = append(os.Environ(), sdk.EnvVersion+"="+version, sdk.EnvService+"=", "GOGC=400", "GOMAXPROCS=1")
+	p.cmd.Env = append(os.Environ(), sdk.EnvVersion+"="+version, sdk.EnvService+"=", "GOGC=400", "GOMAXPROCS=2")
 	colorText, err := color.MarshalText()
 	if err != nil {
 		return nil, err

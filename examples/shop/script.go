@@ -57,8 +57,7 @@ func release() []step {
 		{title: "close green", do: closing, color: sdk.Green},
 		{title: "deploy " + hotfix + " on green", do: deploy, color: sdk.Green, version: hotfix},
 		{title: "open green", do: open, color: sdk.Green},
-		{title: "ramp green quickly", do: share, share: split(80, 20)},
-		{title: "one to one", do: share, share: split(50, 50), sample: true},
+		{title: "ramp green quickly to one to one", do: share, share: split(50, 50), sample: true},
 		{title: "finish the release", do: finish},
 	}
 }
@@ -75,6 +74,6 @@ type pace struct {
 }
 
 var (
-	normal = pace{rate: 400, every: 9, roots: 2200, hold: 4 * time.Second}
-	fast   = pace{rate: 500, every: 10, roots: 2000, hold: 0}
+	normal = pace{rate: 450, every: 12, roots: 2100, hold: 4 * time.Second}
+	fast   = pace{rate: 600, every: 14, roots: 2000, hold: 0}
 )
