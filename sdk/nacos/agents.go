@@ -45,9 +45,10 @@ func (n *Nacos) services(ctx context.Context, r *naming) ([]string, error) {
 	}
 }
 
-// Agents returns the newest reports of all processes that are connected now, as
-// the server has them at this moment, by service, colour and start. What could
-// not be read is named in the error, beside the reports that could.
+// Agents returns the newest reports of all processes that are connected now, by
+// service, colour and start. It asks the server each time; Nacos itself shows a
+// report up to about a second after it was taken. What could not be read is named
+// in the error, beside the reports that could.
 func (n *Nacos) Agents(ctx context.Context) ([]sdk.Report, error) {
 	r, err := n.reader.get(ctx)
 	if err != nil {
