@@ -113,6 +113,26 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+func TestAppendKeepsTheLimits(t *testing.T) {
+	fill := func(n, length int) (ds []sdk.Decision) {
+		for i := range n {
+			name := string(rune('a'+i/26)) + string(rune('a'+i%26))
+			ds = append(ds, sdk.Decision{Channel: name + strings.Repeat("x", length-2), Color: sdk.Green, Revision: math.MaxInt64})
+		}
+		return ds
+	}
+	for _, tt := range []struct{ n, length, want int }{
+		{40, 2, tracing.MaxChannels}, // 32 × 25 bytes
+		{40, 64, 11},                 // 11 × 87 bytes and the seed; 12 would be 1046
+	} {
+		text := string(tracing.Append(nil, 1, fill(tt.n, tt.length)))
+		_, _, got, err := tracing.Parse(text, nil)
+		if err != nil || len(got) != tt.want {
+			t.Errorf("%d channels of %d bytes: %d bytes with %d channels (%v), want %d channels", tt.n, tt.length, len(text), len(got), err, tt.want)
+		}
+	}
+}
+
 // decisions generates decisions in any order, of distinct channels.
 func decisions() *rapid.Generator[[]sdk.Decision] {
 	one := rapid.Custom(func(t *rapid.T) sdk.Decision {
