@@ -37,7 +37,8 @@ const (
 // none. It returns [ErrConflict] if the document is another one, and nil also if
 // it found that its content is there after an error, so contents of different
 // publishers must differ (a nonce). After [ErrUncertain] the caller may publish
-// the same content again. The first call proves that the server can be trusted
+// the same content again. Where reads lag behind, it waits for up to 2 s until the
+// publish can be read. The first call proves that the server can be trusted
 // with this; see [Nacos.SelfTest].
 func (n *Nacos) Publish(ctx context.Context, dataID, content, old string) error {
 	if content == "" {
@@ -58,11 +59,12 @@ func (n *Nacos) Publish(ctx context.Context, dataID, content, old string) error 
 		}
 		sum = sumOf(old)
 	}
-	err := n.put(ctx, dataID, content, sum)
-	if err == nil {
-		return nil
+	if err := n.put(ctx, dataID, content, sum); err != nil {
+		return n.settle(ctx, dataID, content, old, err)
 	}
-	return n.settle(ctx, dataID, content, old, err)
+	// So that who publishes and then reads does not read what was before.
+	_, _ = n.await(ctx, dataID, func(now string) bool { return now != old })
+	return nil
 }
 
 // settle finds out what became of a publish that ended in an error.
