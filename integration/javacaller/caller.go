@@ -44,7 +44,7 @@ type Config struct {
 }
 
 // startTimeout bounds the time until a caller answers.
-const startTimeout = time.Minute
+const startTimeout = 3 * time.Minute
 
 // Caller is a running Java process. Its methods may be called concurrently;
 // commands are carried out one after another.
