@@ -138,12 +138,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Has reports whether the channel lists the service.
 func (c *Channel) Has(service string) bool {
-	for _, s := range c.Services {
-		if s == service {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Services, service)
 }
 
 // IsActive reports whether a release runs in the channel.

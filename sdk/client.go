@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -259,7 +260,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	hooks := c.hooks
 	c.mu.Unlock()
 	var errs []error
-	for phase := StopJobs; phase < StopClients; phase++ {
+	for phase := range StopClients {
 		errs = append(errs, runHooks(ctx, hooks, phase)...)
 	}
 	c.cancel()
@@ -278,12 +279,12 @@ func (c *Client) Shutdown(ctx context.Context) error {
 }
 
 func runHooks(ctx context.Context, hooks []hook, phase Phase) (errs []error) {
-	for i := len(hooks) - 1; i >= 0; i-- {
-		if hooks[i].phase != phase {
+	for _, hook := range slices.Backward(hooks) {
+		if hook.phase != phase {
 			continue
 		}
-		if err := hooks[i].stop(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", hooks[i].name, err))
+		if err := hook.stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", hook.name, err))
 		}
 	}
 	return errs

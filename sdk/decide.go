@@ -1,6 +1,9 @@
 package sdk
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Reason says why a decision says what it says.
 type Reason string
@@ -243,12 +246,7 @@ func (w *Condition) matches(attributes Attributes) bool {
 	if w.Prefix != "" {
 		return len(v) >= len(w.Prefix) && v[:len(w.Prefix)] == w.Prefix
 	}
-	for _, x := range w.In {
-		if v == x {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.In, v)
 }
 
 // correct settles what a call does whose decided colour is not live.

@@ -56,7 +56,7 @@ func (f *lastGood) write(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already if all went well
 	if _, err := tmp.Write(b); err != nil {
 		return errors.Join(err, tmp.Close())
 	}

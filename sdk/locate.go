@@ -22,7 +22,7 @@ func locate(n *yaml.Node, t reflect.Type, path string, strict bool) *FieldError 
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	_, text := reflect.New(t).Interface().(encoding.TextUnmarshaler)
+	_, text := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(t))
 	switch {
 	case !text && t.Kind() == reflect.Struct && n.Kind == yaml.MappingNode:
 		return locateField(n, t, path, strict)
@@ -64,8 +64,8 @@ func locateField(n *yaml.Node, t reflect.Type, path string, strict bool) *FieldE
 }
 
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name == key {
 			return f, true
 		}

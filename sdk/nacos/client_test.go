@@ -2,6 +2,7 @@ package nacos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -222,7 +223,7 @@ func TestWatchAgents(t *testing.T) {
 	}
 	expect("nobody again", func(v []sdk.Report) bool { return len(v) == 0 })
 	cancel()
-	if err := <-done; err != context.Canceled {
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("WatchAgents = %v, want %v", err, context.Canceled)
 	}
 	within(t, "no subscribers", func() bool { return srv.Subscribers(sdk.Group, "agent.order") == 0 })

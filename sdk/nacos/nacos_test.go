@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,12 +75,7 @@ func (s *seen) add(content string) {
 func (s *seen) has(content string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.all {
-		if c == content {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.all, content)
 }
 
 func TestPublishLoadWatch(t *testing.T) {

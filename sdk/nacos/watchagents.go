@@ -2,6 +2,7 @@ package nacos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -57,7 +58,7 @@ func (n *Nacos) connectReader(ctx context.Context) (*naming, error) {
 		if err == nil {
 			return r, nil
 		}
-		if err == ErrClosed || !sleep(ctx, agentsPoll) {
+		if errors.Is(err, ErrClosed) || !sleep(ctx, agentsPoll) {
 			return nil, fmt.Errorf("nacos: agents: %w", err)
 		}
 		n.cfg.Logger.Warn("bluegreen: agents cannot be read", "error", err)
