@@ -136,27 +136,39 @@ func (r *run) settled(ctx context.Context) error {
 	return r.await(ctx, "converged", r.cfg.timeout, r.converged)
 }
 
-// proof is what the roster shows for the next publish.
-func (r *run) proof(ctx context.Context) (Proof, error) {
-	p := Proof{Forced: r.cfg.force}
-	entries, err := r.History(ctx, r.doc.Name)
-	if err != nil {
-		r.emit(Warned{r.doc.Name, err.Error()})
-	}
-	var at sdk.PerColor[int64]
-	r.with(func(ro *roster) {
-		for _, c := range sdk.Colors {
-			at = at.With(c, ro.servingProof(r.doc.Channel, c))
+// proof is what the roster and the backend show for the publish of next. It reads
+// only what next needs to be proved.
+func (r *run) proof(ctx context.Context, next *sdk.Channel) (p Proof, err error) {
+	p.Forced = r.cfg.force
+	if next.IsActive() && !r.doc.IsActive() {
+		if p.Claimed, err = r.claims(ctx, next); err != nil {
+			return p, err
 		}
-	})
+	}
+	var entries []Entry
 	for _, c := range sdk.Colors {
-		since := servingSince(entries, r.doc, c)
-		if since > 0 && at.Of(c) >= since {
-			p.Serving = p.Serving.With(c, min(at.Of(c), r.doc.Revision))
+		if !serves(r.doc.Channel, c) || serves(next, c) {
+			continue
 		}
+		if entries == nil {
+			if entries, err = r.History(ctx, r.doc.Name); err != nil {
+				r.emit(Warned{r.doc.Name, err.Error()})
+			}
+		}
+		p.Serving = p.Serving.With(c.Other(), r.servingProof(entries, c.Other()))
 	}
-	p.Claimed, err = r.claims(ctx, r.doc.Channel)
-	return p, err
+	return p, nil
+}
+
+// servingProof is the revision that all processes of the colour have converged at
+// and since which it has been in; 0 if that is not shown.
+func (r *run) servingProof(entries []Entry, color sdk.Color) int64 {
+	since, at := servingSince(entries, r.doc, color), int64(0)
+	r.with(func(ro *roster) { at = ro.servingProof(r.doc.Channel, color) })
+	if since == 0 || at < since {
+		return 0
+	}
+	return min(at, r.doc.Revision)
 }
 
 // publish makes the next document the one that holds, by the rules.
@@ -164,7 +176,7 @@ func (r *run) publish(ctx context.Context, next *sdk.Channel, stepErr error, not
 	if stepErr != nil {
 		return stepErr
 	}
-	proof, err := r.proof(ctx)
+	proof, err := r.proof(ctx, next)
 	if err != nil {
 		return err
 	}
