@@ -39,6 +39,7 @@ type board struct {
 // row is one service of the process board.
 type row struct {
 	service string
+	channel string
 	cells   map[sdk.Color][]cell
 }
 
@@ -61,7 +62,7 @@ func (b board) render() []string {
 	}
 	lines = append(lines, "", fmt.Sprintf("%s%-13s %-24s %s%s", dim, "service", "blue, calls a second", "green", plainText))
 	for _, r := range b.procs {
-		lines = append(lines, r.render())
+		lines = append(lines, r.render(b.live.Drained[r.channel]))
 	}
 	lines = append(lines, "", summary(b.live), crossings(b.live), "")
 	for i := range keptEvents {
@@ -113,22 +114,28 @@ func (b board) share(channel string) string {
 	return fmt.Sprintf("%-8s %8s  %s  %9s  %s", channel, want, bar, percent, count)
 }
 
-func (r row) render() string {
+// render shows a service; drained are the colours that have a certificate.
+func (r row) render(drained sdk.Live) string {
 	if cells := r.cells[sdk.Neutral]; len(cells) > 0 {
-		return fmt.Sprintf("%-13s %s", r.service, renderCells(cells, plainText))
+		return fmt.Sprintf("%-13s %s", r.service, renderCells(cells, plainText, false))
 	}
-	return fmt.Sprintf("%-13s %s %s", r.service, renderCells(r.cells[sdk.Blue], blueText), renderCells(r.cells[sdk.Green], greenText))
+	return fmt.Sprintf("%-13s %s %s", r.service, renderCells(r.cells[sdk.Blue], blueText, drained.Has(sdk.Blue)),
+		renderCells(r.cells[sdk.Green], greenText, drained.Has(sdk.Green)))
 }
 
 // renderCells shows the processes of a colour of a service, dimmed where nobody calls them.
-func renderCells(cells []cell, color string) string {
+func renderCells(cells []cell, color string, drained bool) string {
 	var b strings.Builder
 	for i := range perColor {
 		text, paint := "-", dim
 		if i < len(cells) {
 			c := cells[i]
-			text = c.version + " start"
-			if c.ready {
+			switch {
+			case !c.ready:
+				text = c.version + " start"
+			case drained && c.rate == 0:
+				text = c.version + " drained"
+			default:
 				text = fmt.Sprintf("%s %5.0f", c.version, c.rate)
 			}
 			if c.rate > 0 {
@@ -142,8 +149,12 @@ func renderCells(cells []cell, color string) string {
 
 // summary is the run so far in a line.
 func summary(l tally.Live) string {
-	s := fmt.Sprintf("%d roots, %d calls · failed %d · crossed %d (abort %d, without the SDK %d) · calls on drained %d · wrong totals %d",
+	return fmt.Sprintf("%d roots, %d calls · failed %d · crossed %d (abort %d, without the SDK %d) · calls on drained %d · wrong totals %d",
 		l.Roots, l.Calls, l.Failed, l.Crossings.Outside, l.Crossings.Abort, l.Crossings.Plain, l.OnDrained, l.Wrong)
+}
+
+// shares is the open samples in a line.
+func shares(l tally.Live) (s string) {
 	for _, channel := range slices.Sorted(maps.Keys(l.Step)) {
 		st := l.Step[channel]
 		s += fmt.Sprintf(" · %s %d:%d → %.1f %% blue", channel, st.Want.Blue, st.Want.Green, 100*st.Blue)

@@ -22,7 +22,7 @@ func (r *rates) rows(procs []*process, now time.Time) []row {
 	next := map[*process]reading{}
 	var rows []row
 	for _, s := range services {
-		line := row{service: s.name, cells: map[sdk.Color][]cell{}}
+		line := row{service: s.name, channel: s.channel, cells: map[sdk.Color][]cell{}}
 		for _, p := range procs {
 			if p.spec.Role != roleService || p.spec.Service != s.name {
 				continue

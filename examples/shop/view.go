@@ -18,6 +18,12 @@ const redrawEvery = 250 * time.Millisecond
 // keptEvents is how many events of the operator are on the screen.
 const keptEvents = 4
 
+// A line that is too long for the terminal must not become two, or the next frame would not cover the last one.
+const (
+	wrapOff = "\x1b[?7l"
+	wrapOn  = "\x1b[?7h"
+)
+
 // view shows the run: a screen that is redrawn in place on a terminal, else one line for each thing that happens.
 type view struct {
 	out   io.Writer
@@ -53,6 +59,7 @@ func (v *view) start(where string, steps []step) {
 		v.line("starting the shop")
 		return
 	}
+	_, _ = io.WriteString(v.out, wrapOff)
 	v.ended.Go(func() {
 		tick := time.NewTicker(redrawEvery)
 		defer tick.Stop()
@@ -60,6 +67,7 @@ func (v *view) start(where string, steps []step) {
 			select {
 			case <-v.end:
 				v.draw()
+				_, _ = io.WriteString(v.out, wrapOn)
 				return
 			case <-tick.C:
 				v.draw()
@@ -80,7 +88,8 @@ func (v *view) step(n, of int, s step) {
 	defer v.mu.Unlock()
 	if !v.live {
 		if n > 1 {
-			v.line("       %s", summary(v.demo.collect.Live()))
+			live := v.demo.collect.Live()
+			v.line("       %s%s", summary(live), shares(live))
 		}
 		v.line("%2d/%d  %s", n, of, s)
 	}

@@ -40,3 +40,14 @@ func (d drains) holds(s side, t time.Time) bool {
 	}
 	return false
 }
+
+// at returns the colours that are drained at the time, by channel.
+func (d drains) at(t time.Time) map[string]sdk.Live {
+	out := map[string]sdk.Live{}
+	for s := range d {
+		if d.holds(s, t) {
+			out[s.channel] |= sdk.LiveOf(s.color)
+		}
+	}
+	return out
+}

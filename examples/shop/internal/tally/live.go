@@ -1,6 +1,10 @@
 package tally
 
-import "github.com/bluegreen-go/bluegreen/sdk"
+import (
+	"time"
+
+	"github.com/bluegreen-go/bluegreen/sdk"
+)
 
 // recentRoots is how many requests the live share looks back.
 const recentRoots = 500
@@ -12,7 +16,8 @@ type Live struct {
 	Reasons                     map[string]int64
 	OnDrained                   int
 	Wrong                       int
-	Blue                        map[string]float64 // by channel: blue's part of the last roots
+	Drained                     map[string]sdk.Live // by channel: the colours that are certified as drained
+	Blue                        map[string]float64  // by channel: blue's part of the last roots
 	Step                        map[string]StepLive
 }
 
@@ -30,7 +35,7 @@ func (c *Collector) Live() Live {
 	defer c.mu.Unlock()
 	l := Live{
 		Roots: c.v.Roots, Plain: c.v.PlainCalls, Calls: c.v.Calls, Failed: c.v.Failed, Crossings: c.v.Crossings,
-		Reasons: c.v.Reasons, OnDrained: c.v.OnDrained, Blue: map[string]float64{}, Step: map[string]StepLive{},
+		Reasons: c.v.Reasons, OnDrained: c.v.OnDrained, Drained: c.drained.at(time.Now()), Blue: map[string]float64{}, Step: map[string]StepLive{},
 	}
 	for _, n := range c.v.Wrong {
 		l.Wrong += n
