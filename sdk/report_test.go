@@ -359,8 +359,8 @@ func TestIndexIsFollowedOnlyWithAllChannels(t *testing.T) {
 		w.putIndex()
 		synctest.Wait()
 		got, shop := r.last(t)
-		if got.Index != 0 || shop.Converged != 5 || len(got.Problems) != 1 {
-			t.Errorf("report of index %d, converged %d, problems %v; want 0, 5, one", got.Index, shop.Converged, got.Problems)
+		if got.Index > 1 || shop.Converged != 5 || len(got.Problems) != 1 {
+			t.Errorf("report of index %d, converged %d, problems %v; want less than 2, 5, one", got.Index, shop.Converged, got.Problems)
 		}
 		w.put(channel(revision(6)))
 		synctest.Wait()
