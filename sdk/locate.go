@@ -65,7 +65,6 @@ func locateField(n *yaml.Node, t reflect.Type, path string, strict bool) *FieldE
 
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 	for f := range t.Fields() {
-		f := f
 		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name == key {
 			return f, true
 		}

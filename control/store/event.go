@@ -15,19 +15,19 @@ type Event interface {
 	event()
 }
 
-// Claimed: the channel owns its services in the index.
+// Claimed says that the channel owns its services in the index.
 type Claimed struct {
 	Channel  string   `json:"channel"`
 	Services []string `json:"services"`
 }
 
-// Released: the channel's services may be claimed by others again.
+// Released says that the channel's services may be claimed by others again.
 type Released struct {
 	Channel  string   `json:"channel"`
 	Services []string `json:"services"`
 }
 
-// Published: a document was replaced.
+// Published says that a document was replaced.
 type Published struct {
 	Channel  string                  `json:"channel"`
 	Revision int64                   `json:"revision"`
@@ -37,7 +37,7 @@ type Published struct {
 	Stage    sdk.PerColor[sdk.Stage] `json:"stage"`
 }
 
-// Waiting: who holds a wait has changed.
+// Waiting says that who holds a wait has changed.
 type Waiting struct {
 	Channel  string `json:"channel"`
 	Revision int64  `json:"revision"`
@@ -45,7 +45,7 @@ type Waiting struct {
 	Holds    []Hold `json:"holds"`
 }
 
-// Passed: a wait is over.
+// Passed says that a wait is over.
 type Passed struct {
 	Channel   string        `json:"channel"`
 	Revision  int64         `json:"revision"`
@@ -55,21 +55,21 @@ type Passed struct {
 	Forced    []Hold        `json:"forced,omitempty"` // those that an operator has overruled
 }
 
-// Settling: nothing but time is waited for.
+// Settling says that nothing but time is waited for.
 type Settling struct {
 	Channel string        `json:"channel"`
 	What    string        `json:"what"`
 	For     time.Duration `json:"for"`
 }
 
-// Restarted: a zero round or the quiet time has to be repeated.
+// Restarted says that a zero round or the quiet time has to be repeated.
 type Restarted struct {
 	Channel string `json:"channel"`
 	What    string `json:"what"`
 	Why     []Hold `json:"why"`
 }
 
-// Certified: a colour is drained.
+// Certified says that a colour is drained.
 type Certified struct {
 	Certificate *Certificate `json:"certificate"`
 }
@@ -79,7 +79,7 @@ type Revoked struct {
 	Certificate *Certificate `json:"certificate"`
 }
 
-// Warned: something that an operator should know and that holds nothing.
+// Warned says something that an operator should know and that holds nothing.
 type Warned struct {
 	Channel string `json:"channel"`
 	Text    string `json:"text"`

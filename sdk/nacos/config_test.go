@@ -103,7 +103,7 @@ func TestCall(t *testing.T) {
 	if got, err := call(ctx, func() (int, error) { return 7, nil }); got != 7 || err != nil {
 		t.Errorf("call = %d, %v", got, err)
 	}
-	if _, err := call(ctx, func() (int, error) { var m map[int]int; m[1] = 1; return 0, nil }); err == nil || !contains(err, "nil map") { //nolint:govet // it is to panic
+	if _, err := call(ctx, func() (int, error) { var m map[int]int; m[1] = 1; return 0, nil }); err == nil || !contains(err, "nil map") { //nolint:govet,staticcheck // it is to panic
 		t.Errorf("call that panics = %v, want what it panicked with", err)
 	}
 	ended, cancel := context.WithCancelCause(ctx)
