@@ -11,10 +11,15 @@ import (
 // counts from where its decisions are known until it is over, also in a process
 // that is not of the channel. All methods may be called concurrently.
 type Activity struct {
+	others   Counter    // of channels beyond maxCounted
 	mu       sync.Mutex // guards replacing counters
 	counters atomic.Pointer[map[string]*Counter]
 	onEdge   func(channel string, color Color) // inflight went 0→1 or 1→0
 }
+
+// maxCounted bounds how many channels are counted by themselves: their names
+// come from other processes.
+const maxCounted = 4096
 
 // Counter counts one channel.
 type Counter struct {
@@ -65,6 +70,9 @@ func (a *Activity) add(channel string) *Counter {
 	if m := a.counters.Load(); m != nil {
 		if c := (*m)[channel]; c != nil {
 			return c
+		}
+		if len(*m) >= maxCounted {
+			return &a.others
 		}
 		next = maps.Clone(*m)
 	}
