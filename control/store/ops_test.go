@@ -352,25 +352,53 @@ func TestAbortHardWithoutProof(t *testing.T) {
 	})
 }
 
+// A wait that was about another operator's document proves nothing: the one who
+// waited gets a conflict, calls again, and goes on from what is there.
 func TestTwoOperators(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.active()
 		second := New(w.memory, WithAuthor("bob@desk"))
-		done := make(chan struct{})
-		w.later(3*time.Second, func() {
-			defer close(done)
+		once := true
+		first := w.store.With(WithObserver(func(e Event) {
+			if p, ok := e.(Published); !ok || !once || !strings.Contains(p.Step, "no new decisions") {
+				return
+			}
+			once = false
 			if _, err := second.Share(w.ctx, "checkout", share(1, 9)); err != nil {
 				t.Errorf("second operator: %v", err)
 			}
+		}))
+		_, err := first.Close(w.ctx, "checkout", sdk.Blue)
+		if !errors.Is(err, sdk.ErrConflict) {
+			t.Errorf("got %v, want a conflict", err)
+		}
+		if doc := w.doc(); doc.Share != share(1, 9) || doc.Stage.Blue != sdk.Full {
+			t.Errorf("got %+v, want the second operator's document", doc.Channel)
+		}
+		if _, err := first.Close(w.ctx, "checkout", sdk.Blue); err != nil {
+			t.Errorf("called again: %v", err)
+		}
+	})
+}
+
+// One who waits finds out at once that the document was replaced, and by whom.
+func TestWaitForReplacedDocument(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		gateway := w.active()
+		w.counter(gateway).Begin(sdk.Blue)
+		w.later(40*time.Second, func() {
+			if _, err := New(w.memory, WithAuthor("bob@desk")).Share(w.ctx, "checkout", share(0, 2)); err != nil {
+				t.Errorf("second operator: %v", err)
+			}
 		})
-		var got error
-		for i := 0; got == nil && i < 3; i++ {
-			_, got = w.store.Close(w.ctx, "checkout", sdk.Blue)
+		began := time.Now()
+		_, err := w.store.Close(w.ctx, "checkout", sdk.Blue)
+		e := mustFail[*WaitError](t, err, "replaced by bob@desk")
+		if !errors.Is(e, sdk.ErrConflict) || time.Since(began) > 42*time.Second {
+			t.Errorf("got %v after %s, want a conflict at once", e, time.Since(began))
 		}
-		<-done
-		if !errors.Is(got, sdk.ErrConflict) || !strings.Contains(got.Error(), "bob@desk") && !strings.Contains(got.Error(), "not published") {
-			t.Errorf("got %v, want a conflict that names bob@desk", got)
-		}
+		w.counter(gateway).End(sdk.Blue)
+		<-time.After(time.Minute)
 	})
 }
 
