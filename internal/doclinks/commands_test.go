@@ -211,8 +211,10 @@ func (c *cli) try(args []string) string {
 	if err != nil {
 		return "no such sub-command: " + string(out)
 	}
-	if usage := usageLine(string(out)); len(words) > 0 && !strings.HasPrefix(usage, "bluegreen "+words[0]) {
-		return "no such sub-command; its help says: " + usage
+	usage := usageLine(string(out))
+	group := strings.Contains(string(out), "Available Commands:") // it needs one more word than its own name has
+	if len(words) > 0 && (group || !strings.HasPrefix(usage, "bluegreen "+words[0])) {
+		return "no such sub-command; the help says: " + usage
 	}
 	for _, f := range flags {
 		if !regexp.MustCompile(`(?m)(^|\s)-{1,2}` + regexp.QuoteMeta(f) + `\b`).Match(out) {
