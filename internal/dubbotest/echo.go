@@ -24,7 +24,7 @@ const Method = "Who"
 // Echo answers with who it is. The argument says whom to call before: interfaces
 // separated by ";", each with its own argument in parentheses, all at the same
 // time. The answer is "app/color/port/version" and the callees' answers in
-// brackets.
+// brackets. Words that begin with "@" are what handlers do besides; see odd.step.
 type Echo struct{ node *node }
 
 // Who serves one call.
@@ -51,7 +51,7 @@ func (n *node) fanOut(ctx context.Context, plan string) (string, error) {
 	replies, errs := make([]string, len(calls)), make([]error, len(calls))
 	var wg sync.WaitGroup
 	for i, c := range calls {
-		wg.Go(func() { replies[i], errs[i] = n.call(ctx, c.iface, c.arg) })
+		wg.Go(func() { replies[i], errs[i] = n.step(ctx, c) })
 	}
 	wg.Wait()
 	for i, err := range errs {
@@ -122,44 +122,12 @@ func (n *node) call(ctx context.Context, iface, arg string) (string, error) {
 	return out.GetValue(), nil
 }
 
-// do runs one command.
-func (n *node) do(c command) answer {
-	a := answer{ID: c.ID}
-	switch c.Op {
-	case "call":
-		n.calls(c, &a)
-	case "state":
-		if n.sdk == nil {
-			a.Error = "plain node"
-			break
-		}
-		s := n.sdk.State()
-		a.State = &s
-	case "naming":
-		if n.installed == nil {
-			a.Error = "plain node"
-			break
-		}
-		s := n.installed.Naming()[0].Status()
-		a.Naming = &s
-	default:
-		a.Error = "unknown command " + strconv.Quote(c.Op)
-	}
-	return a
-}
-
 // calls makes N calls, each a request of its own unless Root says otherwise.
 func (n *node) calls(c command, a *answer) {
 	a.Replies, a.Errors = map[string]int{}, map[string]int{}
 	var mu sync.Mutex
-	ctx := context.Background()
-	if c.Root && n.tracer != nil {
-		traced, trail := n.tracer.Start(ctx, nil)
-		if trail.Open(n.sdk.Activity()) {
-			defer trail.Close()
-		}
-		ctx = traced
-	}
+	ctx, done := n.root(context.Background(), c.Root)
+	defer done()
 	slots := make(chan struct{}, max(1, c.Parallel))
 	var wg sync.WaitGroup
 	for range max(1, c.N) {
@@ -169,11 +137,7 @@ func (n *node) calls(c command, a *answer) {
 			reply, err := n.call(ctx, c.Iface, c.Arg)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				a.Errors[err.Error()]++
-				return
-			}
-			a.Replies[reply]++
+			a.count(reply, err)
 		})
 	}
 	wg.Wait()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"os/signal"
 	"path/filepath"
 	"sync"
@@ -58,12 +59,16 @@ type Config struct {
 	Balancer   string   // load balancer of calls; "": random
 	Retries    int      // of calls
 	Quick      bool     // stop without the 3 s that dubbo-go gives callers to notice
+	Service    string   // BLUE_GREEN_SERVICE
+	Installed  string   // the address that Install is told; "": Registry
+	HTTPPort   int      // serve an HTTP edge on this port; 0: none
+	TrustHTTP  bool     // the edge accepts what requests carry
 }
 
 // command and answer are lines of JSON.
 type command struct {
 	ID       int    `json:"id"`
-	Op       string `json:"op"` // call, state, naming
+	Op       string `json:"op"` // call, state, naming, load, usage, follow
 	Iface    string `json:"iface,omitempty"`
 	Arg      string `json:"arg,omitempty"`
 	N        int    `json:"n,omitempty"`
@@ -72,17 +77,22 @@ type command struct {
 }
 
 type answer struct {
-	ID      int              `json:"id"`
-	Error   string           `json:"error,omitempty"`
-	Replies map[string]int   `json:"replies,omitempty"`
-	Errors  map[string]int   `json:"errors,omitempty"`
-	State   *sdk.Report      `json:"state,omitempty"`
-	Naming  *registry.Status `json:"naming,omitempty"`
+	ID      int               `json:"id"`
+	Error   string            `json:"error,omitempty"`
+	Replies map[string]int    `json:"replies,omitempty"`
+	Errors  map[string]int    `json:"errors,omitempty"`
+	State   *sdk.Report       `json:"state,omitempty"`
+	Naming  *registry.Status  `json:"naming,omitempty"`
+	Load    *Load             `json:"load,omitempty"`
+	Usage   *Usage            `json:"usage,omitempty"`
+	Ago     time.Duration     `json:"ago,omitempty"`
+	Counts  *tracing.Snapshot `json:"counts,omitempty"`
 }
 
 // Main runs the node and ends the process if this process was started as one;
 // else it returns at once.
 func Main() {
+	if os.Getenv("BGPROF") != "" { runtime.MemProfileRate = 1 }
 	raw := os.Getenv(EnvNode)
 	if raw == "" {
 		return
@@ -108,13 +118,15 @@ type node struct {
 	instance  *dubbo.Instance
 	client    *client.Client
 
-	mu    sync.Mutex
-	stubs map[string]*client.Connection
-	out   sync.Mutex
+	mu     sync.Mutex
+	stubs  map[string]*client.Connection
+	out    sync.Mutex
+	odd    odd
+	stream *stream
 }
 
 func run(cfg Config) error {
-	n := &node{cfg: cfg, stubs: map[string]*client.Connection{}}
+	n := &node{cfg: cfg, stubs: map[string]*client.Connection{}, odd: odd{gate: make(chan struct{})}}
 	if err := n.start(); err != nil {
 		return err
 	}
@@ -173,6 +185,11 @@ func (n *node) start() (err error) {
 			return err
 		}
 	}
+	if n.cfg.HTTPPort != 0 {
+		if err := n.serveHTTP(); err != nil {
+			return err
+		}
+	}
 	if len(n.cfg.Provide) == 0 {
 		return nil
 	}
@@ -196,10 +213,16 @@ func (n *node) install() (err error) {
 	if n.cfg.ReconcileS > 0 {
 		naming = append(naming, registry.WithReconcileInterval(time.Duration(n.cfg.ReconcileS)*time.Second))
 	}
-	n.installed, err = rpc.Install(n.tracer, []rpc.Registry{{
-		Address: n.cfg.Registry, CacheDir: filepath.Join(n.cfg.Dir, "naming"), LogDir: filepath.Join(n.cfg.Dir, "log"),
-	}}, append(n.quick(), rpc.WithRegistryOptions(naming...))...)
+	n.installed, err = rpc.Install(n.tracer, []rpc.Registry{n.registry()}, append(n.quick(), rpc.WithRegistryOptions(naming...))...)
 	return err
+}
+
+func (n *node) registry() rpc.Registry {
+	address := n.cfg.Installed
+	if address == "" {
+		address = n.cfg.Registry
+	}
+	return rpc.Registry{Address: address, CacheDir: filepath.Join(n.cfg.Dir, "naming"), LogDir: filepath.Join(n.cfg.Dir, "log")}
 }
 
 func (n *node) quick() []rpc.Option {

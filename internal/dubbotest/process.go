@@ -28,7 +28,25 @@ type Node struct {
 	next int
 	wait map[int]chan answer
 	gone chan struct{} // closed when the process has ended
-	log  bytes.Buffer
+	log  logBuffer
+}
+
+// logBuffer may be read while the process writes.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // FreePort returns a TCP port of the loopback interface that is free now.
@@ -69,7 +87,7 @@ func Spawn(t testing.TB, cfg Config) *Node {
 	}
 	n := &Node{t: t, Cfg: cfg, cmd: exec.Command(exe), wait: map[int]chan answer{0: make(chan answer, 1)}, gone: make(chan struct{})}
 	n.cmd.Env = append(os.Environ(), EnvNode+"="+string(raw),
-		sdk.EnvColor+"="+cfg.Color, sdk.EnvVersion+"="+cfg.Version, sdk.EnvService+"=")
+		sdk.EnvColor+"="+cfg.Color, sdk.EnvVersion+"="+cfg.Version, sdk.EnvService+"="+cfg.Service)
 	n.cmd.Dir = cfg.Dir
 	n.cmd.Stderr = &n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -147,6 +165,12 @@ func (n *Node) await(ch chan answer, what string, limit time.Duration) answer {
 
 func (n *Node) command(c command) answer {
 	n.t.Helper()
+	return n.await(n.send(c), c.Op, 2*time.Minute)
+}
+
+// send hands a command over and returns where its answer will be.
+func (n *Node) send(c command) chan answer {
+	n.t.Helper()
 	ch := make(chan answer, 1)
 	n.mu.Lock()
 	n.next++
@@ -160,7 +184,7 @@ func (n *Node) command(c command) answer {
 	if err != nil {
 		n.t.Fatalf("%s: node %s %s: %v: %s", c.Op, n.Cfg.App, n.Cfg.Color, err, tail(n.log.String()))
 	}
-	return n.await(ch, c.Op, 2*time.Minute)
+	return ch
 }
 
 // Result is what came of calls: how often each reply and each error.
@@ -178,6 +202,56 @@ func (n *Node) CallAsOne(iface, arg string, times, parallel int) Result {
 	n.t.Helper()
 	a := n.command(command{Op: "call", Iface: iface, Arg: arg, N: times, Parallel: parallel, Root: true})
 	return Result{a.Replies, a.Errors}
+}
+
+// Load makes calls to an interface, one after the other, and says what they took.
+// asOne makes them belong to one request, which carries its decisions; else each
+// is the root of a request of its own. A failed call fails the test.
+func (n *Node) Load(iface string, times int, asOne bool) Load {
+	n.t.Helper()
+	a := n.command(command{Op: "load", Iface: iface, N: times, Root: asOne})
+	if a.Load == nil {
+		n.t.Fatalf("load on node %s: %s", n.Cfg.App, a.Error)
+	}
+	return *a.Load
+}
+
+// Usage returns what the node has used so far.
+func (n *Node) Usage() Usage {
+	n.t.Helper()
+	a := n.command(command{Op: "usage"})
+	if a.Usage == nil {
+		n.t.Fatalf("usage of node %s: %s", n.Cfg.App, a.Error)
+	}
+	return *a.Usage
+}
+
+// Follow has the node make calls, each a request of its own, until streak of them
+// in a row were answered by the colour. wait returns when the first of those
+// began; it must be called by the test's own goroutine.
+func (n *Node) Follow(iface, color string, streak int) (wait func() time.Time) {
+	n.t.Helper()
+	type heard struct {
+		answer
+		at time.Time
+	}
+	from, to := n.send(command{Op: "follow", Iface: iface, Arg: color, N: streak}), make(chan heard, 1)
+	go func() {
+		select {
+		case a := <-from:
+			to <- heard{a, time.Now()}
+		case <-n.gone:
+			to <- heard{answer{Error: "the node has ended"}, time.Now()}
+		}
+	}()
+	return func() time.Time {
+		n.t.Helper()
+		h := <-to
+		if h.Error != "" {
+			n.t.Fatalf("follow on node %s: %s", n.Cfg.App, h.Error)
+		}
+		return h.at.Add(-h.Ago)
+	}
 }
 
 // State returns what the node's SDK would report now.
@@ -226,5 +300,16 @@ func (n *Node) Kill() {
 // Gone is closed once the process has ended.
 func (n *Node) Gone() <-chan struct{} { return n.gone }
 
-// Log returns what the node wrote to standard error; only after it has ended.
+// ExitCode waits for the process to end and returns its exit code.
+func (n *Node) ExitCode() int {
+	n.t.Helper()
+	select {
+	case <-n.gone:
+	case <-time.After(30 * time.Second):
+		n.t.Fatalf("node %s %s does not end: %s", n.Cfg.App, n.Cfg.Color, tail(n.log.String()))
+	}
+	return n.cmd.ProcessState.ExitCode()
+}
+
+// Log returns what the node has written to standard error.
 func (n *Node) Log() string { return n.log.String() }
