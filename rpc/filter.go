@@ -41,7 +41,7 @@ func (f *clientFilter) check(inv base.Invocation, url *common.URL) {
 	if c == nil || url == nil {
 		return
 	}
-	d := c.decided()
+	d, _ := c.Decided()
 	if d.Reason == sdk.None || d.Color == sdk.Neutral {
 		return
 	}

@@ -2,15 +2,16 @@ package rpc
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"dubbo.apache.org/dubbo-go/v3/cluster/router"
 	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
 	"dubbo.apache.org/dubbo-go/v3/protocol/base"
 
+	"github.com/bluegreen-go/bluegreen/internal/route"
 	"github.com/bluegreen-go/bluegreen/internal/view"
 	"github.com/bluegreen-go/bluegreen/registry"
 	"github.com/bluegreen-go/bluegreen/sdk"
@@ -27,7 +28,7 @@ type routers struct {
 
 // NewPriorityRouter implements dubbo-go's router.PriorityRouterFactory.
 func (f *routers) NewPriorityRouter(url *common.URL) (router.PriorityRouter, error) {
-	r := &colorRouter{url: url, tracer: f.tracer, known: map[string]bool{}}
+	r := &colorRouter{url: url, tracer: f.tracer}
 	f.mu.Lock()
 	f.list = append(f.list, r)
 	f.mu.Unlock()
@@ -41,7 +42,7 @@ func (f *routers) behind(ch *sdk.Channel) (blind []string) {
 	list := f.list
 	f.mu.Unlock()
 	for _, r := range list {
-		blind = append(blind, r.blind(ch)...)
+		blind = append(blind, r.list.Blind(ch)...)
 	}
 	return blind
 }
@@ -51,10 +52,7 @@ func (f *routers) behind(ch *sdk.Channel) (blind []string) {
 type colorRouter struct {
 	url    *common.URL
 	tracer *tracing.Tracer
-	view   atomic.Pointer[view.View[base.Invoker]]
-
-	mu    sync.Mutex
-	known map[string]bool // services that it ever had an instance of
+	list   route.List[base.Invoker]
 }
 
 // Priority puts the router behind all others, so that what they rule out does
@@ -66,11 +64,7 @@ func (r *colorRouter) URL() *common.URL { return r.url }
 
 // Notify takes a new list of instances.
 func (r *colorRouter) Notify(invokers []base.Invoker) {
-	v := view.New(append([]base.Invoker(nil), invokers...), classify)
-	r.mu.Lock()
-	v.Services(func(name string, _ sdk.Live) { r.known[name] = true })
-	r.mu.Unlock()
-	r.view.Store(v)
+	r.list.Set(slices.Clone(invokers), classify)
 	r.tracer.Client().Recheck()
 }
 
@@ -95,58 +89,7 @@ func (r *colorRouter) Route(invokers []base.Invoker, _ *common.URL, inv base.Inv
 	if c == nil || len(invokers) == 0 {
 		return invokers
 	}
-	v := r.view.Load()
-	if v == nil {
-		v = view.New(invokers, classify)
-	} else {
-		v = v.Narrow(invokers, classify)
-	}
-	p := r.pick(v, c)
-	if p.Ambiguous {
-		r.tracer.Counters().Crossing("", "ambiguous")
-	}
-	if p.Decision.Reason != sdk.None && c.settle(p.Decision, p.Service) && p.Decision.Crossing() {
-		r.tracer.Counters().Crossing(p.Decision.Channel, p.Decision.Reason)
-	}
-	return p.Instances
-}
-
-// pick decides; a decision that nobody made before is pinned on the trail, so
-// that the request's other calls follow it.
-func (r *colorRouter) pick(v *view.View[base.Invoker], c *call) view.Picked[base.Invoker] {
-	client := r.tracer.Client()
-	caller := sdk.Caller{Service: client.Identity().Service, Color: client.Identity().Color}
-	request := sdk.Request{Carried: c.trail.Decisions(), Seed: c.trail.Seed()}
-	p := v.Pick(c.rules, caller, request, c.decided())
-	d := p.Decision
-	if ch := c.rules.Channel(d.Channel); ch != nil && ch.WhenEmpty == sdk.Fail && d.Crossing() {
-		caller.Converged = client.Converged(d.Channel)
-		p = v.Pick(c.rules, caller, request, c.decided())
-		d = p.Decision
-	}
-	if d.Reason == sdk.None {
-		return p
-	}
-	if _, found := sdk.Find(request.Carried, d.Channel); found {
-		return p
-	}
-	pin := d
-	pin.Color, pin.Reason, pin.Refused = d.From, sdk.Late, false
-	if held := c.trail.Pin(pin); held.Color != pin.Color {
-		request.Carried = c.trail.Decisions()
-		return v.Pick(c.rules, caller, request, c.decided())
-	}
-	return p
-}
-
-func (r *colorRouter) blind(ch *sdk.Channel) []string {
-	v := r.view.Load()
-	if v == nil {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return v.Blind(ch, r.known)
+	return route.Pick(c, r.list.Among(invokers, classify)).Instances
 }
 
 // equalButWeight makes dubbo-go keep the connection of an instance of which only
