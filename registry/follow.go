@@ -51,10 +51,10 @@ func (n *Naming) follow(ctx context.Context) {
 		case <-due.C:
 		}
 		pending = false
-		switch again := n.writeOutdated(ctx, look); {
-		case again == 0:
+		switch again := n.writeOutdated(ctx, look); again {
+		case 0:
 			retry = retryFirst
-		case again == heldPause:
+		case heldPause:
 			pending = true
 			due.Reset(heldPause)
 		default:

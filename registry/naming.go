@@ -105,11 +105,7 @@ func (n *Naming) BatchRegisterInstance(param vo.BatchRegisterInstanceParam) (boo
 
 // UpdateInstance registers anew with what the param says, as the rules want it.
 func (n *Naming) UpdateInstance(param vo.UpdateInstanceParam) (bool, error) {
-	return n.RegisterInstance(vo.RegisterInstanceParam{
-		Ip: param.Ip, Port: param.Port, Weight: param.Weight, Enable: param.Enable, Healthy: param.Healthy,
-		Metadata: param.Metadata, ClusterName: param.ClusterName, ServiceName: param.ServiceName,
-		GroupName: param.GroupName, Ephemeral: param.Ephemeral,
-	})
+	return n.RegisterInstance(vo.RegisterInstanceParam(param))
 }
 
 // DeregisterInstance takes the record back; the rules do not revive it.

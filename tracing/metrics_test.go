@@ -77,7 +77,7 @@ func (o *observer) ObserveInt64(i metric.Int64Observable, n int64, opts ...metri
 	set := metric.NewObserveConfig(opts).Attributes()
 	var attrs []string
 	for _, kv := range set.ToSlice() {
-		attrs = append(attrs, strings.TrimPrefix(string(kv.Key), "bluegreen.")+"="+kv.Value.Emit())
+		attrs = append(attrs, strings.TrimPrefix(string(kv.Key), "bluegreen.")+"="+kv.Value.String())
 	}
 	o.seen[fmt.Sprintf("%s{%s}", strings.TrimPrefix(name, "bluegreen."), strings.Join(attrs, ","))] = n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
@@ -90,8 +91,8 @@ func lastGood(channel, text string, entries []Entry) (*sdk.Channel, error) {
 	if err == nil && ch.Name == channel {
 		return ch, nil
 	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		if old, err := entries[i].Channel(); err == nil {
+	for _, entry := range slices.Backward(entries) {
+		if old, err := entry.Channel(); err == nil {
 			return old, nil
 		}
 	}

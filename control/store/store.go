@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Store struct {
 type shared struct {
 	mu      sync.Mutex
 	rosters map[string]*roster
+	written map[string]string // document → what this store has published last
 }
 
 type config struct {
@@ -114,13 +116,13 @@ func WithDead(boots ...string) Option {
 // that runs the operation.
 func WithObserver(f func(Event)) Option {
 	return optionFunc(func(c *config) {
-		c.observers = append(c.observers[:len(c.observers):len(c.observers)], f)
+		c.observers = append(slices.Clip(c.observers), f)
 	})
 }
 
 // New returns a store over a backend.
 func New(backend Backend, opts ...Option) *Store {
-	s := &Store{backend: backend, shared: &shared{rosters: map[string]*roster{}}, cfg: config{
+	s := &Store{backend: backend, shared: &shared{rosters: map[string]*roster{}, written: map[string]string{}}, cfg: config{
 		author: DefaultAuthor(), poll: 500 * time.Millisecond, settle: 4 * time.Second, quiet: 10 * time.Second,
 		abort: 30 * time.Second, timeout: 2 * time.Minute,
 	}}
@@ -217,16 +219,46 @@ func (s *Store) info(note string) sdk.PublishInfo {
 // attempts is how often a document that many write is tried before giving up.
 const attempts = 10
 
-// retry runs f until it does not end in a conflict.
-func retry(ctx context.Context, f func() error) (err error) {
+// swap replaces a document that many write by what edit makes of it, again if
+// somebody else was faster. What this store wrote last is taken for the present
+// content at first, which saves a read; nothing but a publish is decided by it.
+func (s *Store) swap(ctx context.Context, dataID string, edit func(text string) (string, error)) error {
+	s.shared.mu.Lock()
+	text := s.shared.written[dataID]
+	s.shared.mu.Unlock()
+	if text != "" {
+		if next, err := edit(text); err == nil && next != text && s.write(ctx, dataID, next, text) == nil {
+			return nil
+		}
+	}
+	var err error
 	for i := range attempts {
-		if err = f(); !errors.Is(err, sdk.ErrConflict) {
+		if text, err = s.backend.Load(ctx, dataID); err != nil {
+			return fmt.Errorf("%s: %w", dataID, err)
+		}
+		next, err := edit(text)
+		if err != nil || next == text {
+			return err
+		}
+		if err = s.write(ctx, dataID, next, text); err == nil || !errors.Is(err, sdk.ErrConflict) || i == attempts-1 {
 			return err
 		}
 		if waitErr := pause(ctx, sdk.RandomDelay(time.Duration(i+1)*10*time.Millisecond)); waitErr != nil {
 			return errors.Join(err, waitErr)
 		}
 	}
+	return err
+}
+
+// write publishes and keeps what was written.
+func (s *Store) write(ctx context.Context, dataID, content, old string) error {
+	err := s.publish(ctx, dataID, content, old)
+	s.shared.mu.Lock()
+	defer s.shared.mu.Unlock()
+	if err != nil {
+		content = ""
+	}
+	s.shared.written[dataID] = content
 	return err
 }
 

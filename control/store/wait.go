@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -260,7 +261,7 @@ func (r *run) silent(ctx context.Context, color sdk.Color, limit time.Duration) 
 			return append(ro.standing(r.doc, r.need), ro.busy(r.doc.Name, color)...)
 		})
 		r.overrode = sub.overrode
-		w, isWait := err.(*WaitError)
+		w, isWait := errors.AsType[*WaitError](err)
 		if err == nil || last || !isWait || w.Cause != nil {
 			return err
 		}

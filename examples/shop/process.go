@@ -76,7 +76,7 @@ func startProcess(exe string, spec childSpec, color sdk.Color, version string, o
 func (p *process) wait(started chan<- error, output io.Closer) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer output.Close()
+	defer func() { _ = output.Close() }()
 	if err := p.cmd.Start(); err != nil {
 		started <- err
 		return
@@ -152,7 +152,7 @@ func (p *process) isStopping() bool {
 func (p *process) failure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Errorf("%s ended: %v\n\t%s", p.name(), p.err, strings.Join(p.lines, "\n\t"))
+	return fmt.Errorf("%s ended: %v\n\t%s", p.name(), p.err, strings.Join(p.lines, "\n\t")) //nolint:errorlint // nil if it ended well
 }
 
 func (p *process) name() string {

@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"dubbo.apache.org/dubbo-go/v3/client"
+	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
 	"dubbo.apache.org/dubbo-go/v3/protocol/triple/triple_protocol"
-	"dubbo.apache.org/dubbo-go/v3/server"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -24,11 +24,11 @@ type handler interface {
 }
 
 // serviceInfo describes a service's interface to the server.
-func serviceInfo(service string) *server.ServiceInfo {
-	return &server.ServiceInfo{
+func serviceInfo(service string) *common.ServiceInfo {
+	return &common.ServiceInfo{
 		InterfaceName: interfaceOf(service),
 		ServiceType:   (*handler)(nil),
-		Methods: []server.MethodInfo{{
+		Methods: []common.MethodInfo{{
 			Name:        method,
 			Type:        constant.CallUnary,
 			ReqInitFunc: func() any { return new(wrapperspb.StringValue) },
