@@ -53,7 +53,7 @@ func TestOverNacos(t *testing.T) {
 	run := func(line string) (int, string, string) {
 		var out, errs bytes.Buffer
 		began := time.Now()
-		defer func() { t.Logf("%s  %s", time.Since(began), line) }()
+		defer func() { t.Logf("%s  %s\n%s", time.Since(began), line, errs.String()) }()
 		code := Run(t.Context(), Streams{Out: &out, Err: &errs}, append(strings.Fields(line), "--nacos", srv.Addr()))
 		return code, out.String(), errs.String()
 	}

@@ -168,14 +168,7 @@ func (s *Store) saveCertificate(ctx context.Context, c *Certificate) error {
 	if err != nil {
 		return err
 	}
-	dataID := certificateID(c.Channel, c.Color)
-	err = retry(ctx, func() error {
-		old, err := s.backend.Load(ctx, dataID)
-		if err != nil {
-			return err
-		}
-		return s.publish(ctx, dataID, string(text), old)
-	})
+	err = s.swap(ctx, certificateID(c.Channel, c.Color), func(string) (string, error) { return string(text), nil })
 	if err != nil {
 		return fmt.Errorf("certificate of %s/%s is not kept: %w", c.Channel, c.Color, err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -41,43 +42,36 @@ type history struct {
 
 // History returns the channel's last documents, oldest first.
 func (s *Store) History(ctx context.Context, channel string) ([]Entry, error) {
-	h, _, err := s.loadHistory(ctx, channel)
-	if err != nil {
-		return nil, err
-	}
-	return h.Entries, nil
-}
-
-func (s *Store) loadHistory(ctx context.Context, channel string) (history, string, error) {
-	h := history{APIVersion: sdk.APIVersion, Channel: channel}
 	text, err := s.backend.Load(ctx, HistoryPrefix+channel)
 	if err != nil {
-		return h, "", fmt.Errorf("history of %s: %w", channel, err)
+		return nil, fmt.Errorf("history of %s: %w", channel, err)
 	}
+	h, err := readHistory(channel, text)
+	return h.Entries, err
+}
+
+func readHistory(channel, text string) (history, error) {
+	h := history{APIVersion: sdk.APIVersion, Channel: channel}
 	if err := yaml.Unmarshal([]byte(text), &h); err != nil {
-		return h, text, fmt.Errorf("history of %s: %w", channel, err)
+		return h, fmt.Errorf("history of %s: %w", channel, err)
 	}
-	return h, text, nil
+	return h, nil
 }
 
 // remember appends a document to the history.
 func (s *Store) remember(ctx context.Context, doc Doc) error {
-	return retry(ctx, func() error {
-		h, old, err := s.loadHistory(ctx, doc.Name)
+	return s.swap(ctx, HistoryPrefix+doc.Name, func(text string) (string, error) {
+		h, err := readHistory(doc.Name, text)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if slices.ContainsFunc(h.Entries, func(e Entry) bool { return e.Document == doc.Text }) {
-			return nil
+			return text, nil
 		}
 		h.Entries = append(h.Entries, Entry{doc.Revision, doc.Publish.At, doc.Publish.By, doc.Publish.Note, doc.Text})
-		slices.SortStableFunc(h.Entries, func(a, b Entry) int { return int(a.Revision - b.Revision) })
+		slices.SortStableFunc(h.Entries, func(a, b Entry) int { return cmp.Compare(a.Revision, b.Revision) })
 		h.Entries = h.Entries[max(0, len(h.Entries)-MaxHistory):]
-		text, err := renderHistory(h)
-		if err != nil {
-			return err
-		}
-		return s.publish(ctx, HistoryPrefix+doc.Name, text, old)
+		return renderHistory(h)
 	})
 }
 

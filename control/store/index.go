@@ -22,12 +22,17 @@ func (s *Store) loadIndex(ctx context.Context) (*sdk.Index, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("index: %w", err)
 	}
+	ix, err := readIndex(text)
+	return ix, text, err
+}
+
+func readIndex(text string) (*sdk.Index, error) {
 	if text == "" {
-		return &sdk.Index{APIVersion: sdk.APIVersion, Channels: map[string]int64{}, Owners: map[string]string{}}, "", nil
+		return &sdk.Index{APIVersion: sdk.APIVersion, Channels: map[string]int64{}, Owners: map[string]string{}}, nil
 	}
 	ix, err := sdk.ParseIndex(text)
 	if err != nil {
-		return nil, "", fmt.Errorf("index: %w", err)
+		return nil, fmt.Errorf("index: %w", err)
 	}
 	if ix.Channels == nil {
 		ix.Channels = map[string]int64{}
@@ -35,7 +40,7 @@ func (s *Store) loadIndex(ctx context.Context) (*sdk.Index, string, error) {
 	if ix.Owners == nil {
 		ix.Owners = map[string]string{}
 	}
-	return ix, text, nil
+	return ix, nil
 }
 
 // updateIndex changes the index by compare-and-swap, again if somebody else was
@@ -43,28 +48,24 @@ func (s *Store) loadIndex(ctx context.Context) (*sdk.Index, string, error) {
 // index as it is then.
 func (s *Store) updateIndex(ctx context.Context, above int64, change func(*sdk.Index) (bool, error)) (*sdk.Index, error) {
 	var result *sdk.Index
-	err := retry(ctx, func() error {
-		ix, text, err := s.loadIndex(ctx)
+	err := s.swap(ctx, sdk.IndexDataID, func(text string) (string, error) {
+		ix, err := readIndex(text)
 		if err != nil {
-			return err
+			return "", err
 		}
 		dirty, err := change(ix)
 		if err != nil {
-			return err
+			return "", err
 		}
 		result = ix
 		if !dirty && ix.Revision >= above {
-			return nil
+			return text, nil
 		}
 		ix.Revision = max(ix.Revision, above) + 1
 		if err := ix.Validate(); err != nil {
-			return fmt.Errorf("index: %w", err)
+			return "", fmt.Errorf("index: %w", err)
 		}
-		doc, err := ix.Document()
-		if err != nil {
-			return fmt.Errorf("index: %w", err)
-		}
-		return s.publish(ctx, sdk.IndexDataID, doc, text)
+		return ix.Document()
 	})
 	return result, err
 }

@@ -34,6 +34,9 @@ func TestWholeRelease(t *testing.T) {
 					w.start(id.Service, color, "v2")
 				}
 			}
+			if _, err := w.store.WaitConverged(w.ctx, "checkout", 20*time.Second); err != nil {
+				t.Errorf("a deployed process is missed: %v", err)
+			}
 			if _, err := w.store.Certificate(w.ctx, "checkout", color); err != nil {
 				t.Errorf("after the restart: %v", err)
 			}
