@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"os"
-	"strconv"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,12 +48,6 @@ func (n *node) measure(c command, a *answer) (err error) {
 		a.Ago, err = n.follow(c)
 	default:
 		var u Usage
-		if prof := os.Getenv("BGPROF"); prof != "" {
-			runtime.GC()
-			f, _ := os.Create(fmt.Sprintf("%s/prov-%s-%d", prof, n.cfg.Provide[0], time.Now().UnixNano()))
-			pprof.Lookup("allocs").WriteTo(f, 0)
-			f.Close()
-		}
 		u, err = usage()
 		a.Usage = &u
 	}
@@ -68,18 +59,6 @@ func (n *node) load(c command) (*Load, error) {
 	ctx, done := n.root(context.Background(), c.Root)
 	defer done()
 	took := make([]time.Duration, c.N)
-	prof := os.Getenv("BGPROF")
-	dump := func(s string) {
-		if prof == "" || c.N != 2000 {
-			return
-		}
-		runtime.GC()
-		f, _ := os.Create(prof + "/" + c.Iface + strconv.FormatBool(c.Root) + s)
-		pprof.Lookup("allocs").WriteTo(f, 0)
-		f.Close()
-	}
-	dump(".0")
-	defer dump(".1")
 	before, err := usage()
 	if err != nil {
 		return nil, err

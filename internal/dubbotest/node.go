@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
 	"os/signal"
 	"path/filepath"
 	"sync"
@@ -92,7 +91,6 @@ type answer struct {
 // Main runs the node and ends the process if this process was started as one;
 // else it returns at once.
 func Main() {
-	if os.Getenv("BGPROF") != "" { runtime.MemProfileRate = 1 }
 	raw := os.Getenv(EnvNode)
 	if raw == "" {
 		return
