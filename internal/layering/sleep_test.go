@@ -12,11 +12,12 @@ import (
 )
 
 // TestTestsDoNotSleep finds test files that call time.Sleep on the real clock.
-// In a bubble of testing/synctest, Sleep is how fake time passes: a file that
-// imports it may call Sleep.
+// In a bubble of testing/synctest, Sleep is how fake time passes: where one of a
+// folder's test files uses synctest, its tests may call Sleep.
 func TestTestsDoNotSleep(t *testing.T) {
 	const root = "../.."
 	fset := token.NewFileSet()
+	folders := map[string]*folder{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -31,34 +32,52 @@ func TestTestsDoNotSleep(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, pos := range sleeps(file) {
-			p := fset.Position(pos)
-			t.Errorf("%s:%d: time.Sleep in a test: use testing/synctest, or wait for a condition with a deadline",
-				strings.TrimPrefix(filepath.ToSlash(p.Filename), root+"/"), p.Line)
+		dir := filepath.Dir(path)
+		if folders[dir] == nil {
+			folders[dir] = &folder{}
 		}
+		folders[dir].add(file)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range folders {
+		for _, pos := range f.found() {
+			p := fset.Position(pos)
+			t.Errorf("%s:%d: time.Sleep in a test: use testing/synctest, or wait for a condition with a deadline",
+				strings.TrimPrefix(filepath.ToSlash(p.Filename), root+"/"), p.Line)
+		}
+	}
 }
 
-// sleeps returns where a file calls time.Sleep, unless it imports synctest.
-func sleeps(file *ast.File) (found []token.Pos) {
+// folder is what the test files of one folder do.
+type folder struct {
+	fake   bool // they use fake time
+	sleeps []token.Pos
+}
+
+func (f *folder) add(file *ast.File) {
 	for _, i := range file.Imports {
 		if path, _ := strconv.Unquote(i.Path.Value); path == "testing/synctest" {
-			return nil
+			f.fake = true
 		}
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Sleep" {
 			if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
-				found = append(found, s.Pos())
+				f.sleeps = append(f.sleeps, s.Pos())
 			}
 		}
 		return true
 	})
-	return found
+}
+
+func (f *folder) found() []token.Pos {
+	if f.fake {
+		return nil
+	}
+	return f.sleeps
 }
 
 func TestSleepsCanFail(t *testing.T) {
@@ -76,7 +95,9 @@ func TestSleepsCanFail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(sleeps(file)); got != tt.want {
+		f := &folder{}
+		f.add(file)
+		if got := len(f.found()); got != tt.want {
 			t.Errorf("%d sleeps found, want %d, in %q", got, tt.want, tt.source)
 		}
 	}
