@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errCAS      = errors.New("Cas publish fail, server md5 may have changed.") //nolint:staticcheck // the text clients match
+	errCAS      = errors.New("Cas publish fail, server md5 may have changed.") //nolint:revive,staticcheck // the text clients match
 	errBadName  = errors.New("invalid dataId or group")
 	errNoConfig = errors.New("config data not exist")
 )
