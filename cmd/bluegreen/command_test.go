@@ -317,6 +317,23 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// A watched certificate ends with the alarm.
+func TestWaitDrainedWatch(t *testing.T) {
+	atDesk(t, func(t *testing.T, d *desk) {
+		<-time.After(time.Minute)
+		d.must("channel create checkout --services order,payment")
+		d.must("activate checkout")
+		d.must("close checkout blue")
+		go func() {
+			<-time.After(time.Minute)
+			c := d.clients["boot0"].Activity().Counter("checkout")
+			c.Begin(sdk.Blue)
+			c.End(sdk.Blue)
+		}()
+		d.fails("wait checkout blue --drained --watch", exitDrained, "drained: safe to restart", "ALARM", "order/blue host:100 [boot0] started 1 blue requests")
+	})
+}
+
 func TestLintFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkout.yaml")
 	if err := os.WriteFile(path, []byte("apiVersion: bluegreen/v1\nchannel: checkout\nrevision: 1\nstat: idle\n"), 0o600); err != nil {

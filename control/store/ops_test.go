@@ -322,6 +322,23 @@ func TestAbort(t *testing.T) {
 	}
 }
 
+// An abort takes effect even if everything but the channel's document is broken.
+func TestAbortOfLastResort(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.active()
+		w.memory.Put(sdk.IndexDataID, "broken: [")
+		w.memory.Put(HistoryPrefix+"checkout", "broken: [")
+		w.store.backend = brokenAgents{w.memory}
+		_, err := w.store.Abort(w.ctx, "checkout", sdk.Blue, false)
+		if err == nil || !strings.Contains(err.Error(), "is published, but not in the index") {
+			t.Errorf("got %v, want an error that says what happened", err)
+		}
+		if doc := w.doc(); doc.Share != share(0, 1) || doc.Stage.Blue != sdk.Registered {
+			t.Errorf("got %+v, want no share for blue", doc.Channel)
+		}
+	})
+}
+
 // Colours never swap: the one that is left alone cannot be aborted.
 func TestAbortNeedsTheOther(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

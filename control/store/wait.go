@@ -19,14 +19,14 @@ type run struct {
 	checked  time.Time
 }
 
-// begin reads the channel's document and its roster.
+// begin reads the channel's document and takes up its roster.
 func (s *Store) begin(ctx context.Context, channel string) (*run, error) {
 	doc, err := s.Document(ctx, channel)
 	if err != nil {
 		return nil, err
 	}
 	if doc.Index, err = s.name(ctx, channel, doc.Revision); err != nil {
-		return nil, err
+		s.emit(Warned{channel, err.Error()}) // an abort must go on without it
 	}
 	s.shared.mu.Lock()
 	r := s.shared.rosters[channel]
