@@ -23,6 +23,9 @@ import (
 type Config struct {
 	// Registry is the address of Nacos, such as "127.0.0.1:8848".
 	Registry string
+	// Group is the Nacos group that the providers register in, "DEFAULT_GROUP" by
+	// default.
+	Group string
 	// Interface is the full name of the service, such as "bluegreen.shop.Order".
 	// Empty makes a caller that can only Watch.
 	Interface string
@@ -100,6 +103,9 @@ func Run(ctx context.Context, cfg Config) (*Caller, error) {
 }
 
 func withDefaults(cfg Config) Config {
+	if cfg.Group == "" {
+		cfg.Group = "DEFAULT_GROUP"
+	}
 	if cfg.Application == "" {
 		cfg.Application = "java-caller"
 	}
@@ -160,7 +166,7 @@ func (c *Caller) javaArgs(classes string, files *javabundle.Resolved) []string {
 		"-Ddubbo.application.service-discovery.migration=FORCE_INTERFACE",
 	}
 	for name, value := range map[string]string{
-		"registry": c.cfg.Registry, "interface": c.cfg.Interface, "application": c.cfg.Application,
+		"registry": c.cfg.Registry, "group": c.cfg.Group, "interface": c.cfg.Interface, "application": c.cfg.Application,
 		"request": c.cfg.Request, "loadbalance": c.cfg.LoadBalance,
 		"timeoutMs": strconv.FormatInt(c.cfg.Timeout.Milliseconds(), 10), "retries": strconv.Itoa(c.cfg.Retries),
 	} {

@@ -64,6 +64,7 @@ public final class Caller {
         application.setQosEnable(false);
         application.setRegisterMode("interface");
         RegistryConfig where = new RegistryConfig("nacos://" + registry);
+        where.setGroup(setting("group"));
         where.setCheck(false);
         where.setUseAsMetadataCenter(false);
         where.setUseAsConfigCenter(false);
