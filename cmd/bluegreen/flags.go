@@ -14,7 +14,7 @@ import (
 // waitFlags are those of the commands that wait for processes.
 type waitFlags struct {
 	timeout, settle, clientTimeout, quiet, linger, abort, poll time.Duration
-	force, mixed                                               bool
+	force, mixed, neutral                                      bool
 	replicas, dead                                             []string
 }
 
@@ -23,6 +23,7 @@ func (w *waitFlags) add(cmd *cobra.Command) *cobra.Command {
 	f := cmd.Flags()
 	f.DurationVar(&w.timeout, "timeout", 2*time.Minute, "limit of each wait")
 	f.BoolVar(&w.force, "force", false, "go on where a wait exceeds its limit; the certificate says so")
+	f.BoolVar(&w.neutral, "allow-neutral", false, "although processes of the channel have no colour; they are never drained")
 	f.StringSliceVar(&w.replicas, "replicas", nil, "least number of processes per colour: order=2,payment/blue=3 (default 1)")
 	f.StringSliceVar(&w.dead, "dead", nil, "boot ids of processes that are known to be dead")
 	f.DurationVar(&w.clientTimeout, "client-timeout", 3*time.Second, "longest time that a caller waits for an answer")
@@ -43,7 +44,7 @@ func (w *waitFlags) options() ([]store.Option, error) {
 		return nil, err
 	}
 	opts := []store.Option{
-		store.WithTimeout(w.timeout), store.WithForce(w.force), store.WithMixedVersions(w.mixed), store.WithReplicas(replicas),
+		store.WithTimeout(w.timeout), store.WithForce(w.force), store.WithMixedVersions(w.mixed), store.WithNeutral(w.neutral), store.WithReplicas(replicas),
 		store.WithDead(w.dead...), store.WithClientTimeout(w.clientTimeout), store.WithQuiet(w.quiet), store.WithLinger(w.linger),
 		store.WithAbortLimit(w.abort), store.WithPoll(w.poll),
 	}

@@ -24,6 +24,9 @@ func (s *Store) Activate(ctx context.Context, channel string, release sdk.Releas
 	if !r.doc.IsActive() {
 		r.look(ctx, nil)
 		r.with((*roster).forgetGone)
+		if err := r.noneNeutral(); err != nil {
+			return r.doc, err
+		}
 		next, err := Activate(r.doc.Channel, release)
 		if err != nil {
 			return r.doc, err
@@ -54,6 +57,9 @@ func (s *Store) Open(ctx context.Context, channel string, color sdk.Color) (Doc,
 	if r.doc.Stage.Of(color) == sdk.Out {
 		r.look(ctx, nil)
 		r.with(func(ro *roster) { ro.expect(ofColor(r.doc.Channel, color)) })
+		if err := r.noneNeutral(); err != nil {
+			return r.doc, err
+		}
 		if err := r.settled(ctx); err != nil {
 			return r.doc, err
 		}
@@ -119,6 +125,10 @@ func (s *Store) Close(ctx context.Context, channel string, color sdk.Color) (*Ce
 		return nil, err
 	}
 	if r.doc.Stage.Of(color) != sdk.Out {
+		r.look(ctx, nil)
+		if err := r.noneNeutral(); err != nil {
+			return nil, err
+		}
 		if err := r.leave(ctx, color); err != nil {
 			return nil, err
 		}
@@ -289,6 +299,29 @@ func (r *run) balance(ctx context.Context) error {
 		return err
 	}
 	return r.settled(ctx)
+}
+
+// noneNeutral makes sure that every process of the channel has a colour: one
+// without serves whoever finds no other, and cannot be drained.
+func (r *run) noneNeutral() error {
+	var who []Hold
+	r.with(func(ro *roster) {
+		present, _ := ro.present()
+		for _, m := range present {
+			if id := m.last.Identity; id.Color == sdk.Neutral && r.doc.Has(id.Service) {
+				who = append(who, holdOf(id, Uncoloured, ""))
+			}
+		}
+	})
+	if len(who) == 0 {
+		return nil
+	}
+	text := "processes without a colour cannot be drained: " + list(sortHolds(who))
+	if !r.cfg.neutral {
+		return refuse(Order, r.doc.Channel, "%s", text)
+	}
+	r.emit(Warned{r.doc.Name, text})
+	return nil
 }
 
 // oneVersion makes sure that both sides run the same code before requests mix.

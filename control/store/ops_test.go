@@ -185,6 +185,25 @@ func TestZeroRoundsStartAgain(t *testing.T) {
 	})
 }
 
+// A process of the channel without a colour stops a release, unless allowed.
+func TestNeutralProcess(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.active()
+		w.start("order", sdk.Neutral, "v1")
+		<-time.After(time.Minute)
+		_, err := w.store.Close(w.ctx, "checkout", sdk.Blue)
+		mustFail[*RuleError](t, err, "without a colour", "order/neutral")
+		if _, err := w.store.With(WithNeutral(true)).Close(w.ctx, "checkout", sdk.Blue); err != nil {
+			t.Error(err)
+		}
+		if !w.said("warning", "order/neutral") {
+			t.Error("no warning")
+		}
+		_, err = w.store.Open(w.ctx, "checkout", sdk.Blue)
+		mustFail[*RuleError](t, err, "order/neutral")
+	})
+}
+
 func TestCloseIsHeld(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -271,107 +290,6 @@ func TestVanishedProcess(t *testing.T) {
 	}
 }
 
-func TestAbort(t *testing.T) {
-	tests := []struct {
-		name   string
-		busy   bool
-		hard   bool
-		within time.Duration
-	}{
-		{"silent", false, false, 30 * time.Second},
-		{"busy goes out at the limit", true, false, 36 * time.Second},
-		{"hard", true, true, 0},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, func(t *testing.T, w *world) {
-				gateway := w.active()
-				if tt.busy {
-					w.counter(gateway).Begin(sdk.Blue)
-					w.later(60*time.Second, func() { w.counter(gateway).End(sdk.Blue) })
-				}
-				w.events = nil
-				began := time.Now()
-				var firstAt, outAt time.Duration
-				steps := 0
-				store := w.store.With(WithObserver(func(e Event) {
-					p, ok := e.(Published)
-					if !ok || outAt > 0 {
-						return
-					}
-					steps++
-					if steps == 1 {
-						firstAt = time.Since(began)
-					}
-					if p.Stage.Blue == sdk.Out {
-						outAt = max(1, time.Since(began))
-					}
-				}))
-				cert, err := store.Abort(w.ctx, "checkout", sdk.Blue, tt.hard)
-				if err != nil {
-					t.Fatalf("%v\n%s", err, w.log())
-				}
-				if firstAt != 0 || outAt > max(1, tt.within) {
-					t.Errorf("first publish after %s, out after %s, want 0 and at most %s", firstAt, outAt, tt.within)
-				}
-				if !cert.Drained || w.doc().Stage.Green != sdk.Full {
-					t.Errorf("got %+v", cert)
-				}
-			})
-		})
-	}
-}
-
-// An abort takes effect even if everything but the channel's document is broken.
-func TestAbortOfLastResort(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.active()
-		w.memory.Put(sdk.IndexDataID, "broken: [")
-		w.memory.Put(HistoryPrefix+"checkout", "broken: [")
-		w.store.backend = brokenAgents{w.memory}
-		_, err := w.store.Abort(w.ctx, "checkout", sdk.Blue, false)
-		if err == nil || !strings.Contains(err.Error(), "is published, but not in the index") {
-			t.Errorf("got %v, want an error that says what happened", err)
-		}
-		if doc := w.doc(); doc.Share != share(0, 1) || doc.Stage.Blue != sdk.Registered {
-			t.Errorf("got %+v, want no share for blue", doc.Channel)
-		}
-	})
-}
-
-// Colours never swap: the one that is left alone cannot be aborted.
-func TestAbortNeedsTheOther(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.active()
-		if _, err := w.store.Close(w.ctx, "checkout", sdk.Green); err != nil {
-			t.Fatal(err)
-		}
-		for _, hard := range []bool{false, true} {
-			_, err := w.store.Abort(w.ctx, "checkout", sdk.Blue, hard)
-			if e := mustFail[*RuleError](t, err, "green is out"); e.Rule != S2 {
-				t.Errorf("got rule %s, want S2", e.Rule)
-			}
-		}
-	})
-}
-
-// A hard abort has no wait, so it must know already that the other colour is in.
-func TestAbortHardWithoutProof(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.active()
-		w.store = New(w.memory, WithAuthor("bob@desk")) // has seen nothing yet
-		for boot, c := range w.clients {
-			if c.Identity().Color == sdk.Green {
-				w.memory.RemoveAgent(boot)
-			}
-		}
-		_, err := w.store.Abort(w.ctx, "checkout", sdk.Blue, true)
-		if e := mustFail[*RuleError](t, err, "not every process of green"); e.Rule != S2 {
-			t.Errorf("got rule %s, want S2", e.Rule)
-		}
-	})
-}
-
 // A wait that was about another operator's document proves nothing: the one who
 // waited gets a conflict, calls again, and goes on from what is there.
 func TestTwoOperators(t *testing.T) {
@@ -445,92 +363,4 @@ func TestClaims(t *testing.T) {
 			t.Errorf("got rule %s, want S3", e.Rule)
 		}
 	})
-}
-
-// A start on a drained colour revokes its certificate, for good.
-func TestRevocation(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.active()
-		if _, err := w.store.Close(w.ctx, "checkout", sdk.Blue); err != nil {
-			t.Fatal(err)
-		}
-		watched := make(chan error)
-		go func() { watched <- w.store.Watch(w.ctx, "checkout", sdk.Blue) }()
-		<-time.After(time.Minute)
-		for boot, c := range w.clients {
-			if id := c.Identity(); id.Service == "payment" && id.Color == sdk.Blue {
-				w.counter(boot).Begin(sdk.Blue)
-				w.counter(boot).End(sdk.Blue)
-			}
-		}
-		if err := <-watched; !errors.Is(err, ErrRevoked) || !strings.Contains(err.Error(), "payment/blue") {
-			t.Errorf("got %v, want a revocation that names payment/blue", err)
-		}
-		if !w.said("ALARM", "payment/blue") {
-			t.Errorf("no alarm:\n%s", w.log())
-		}
-		st, err := w.store.Status(w.ctx, "checkout")
-		if err != nil || len(st.Certificates) != 1 || st.Certificates[0].Revoked == nil || st.Certificates[0].Drained {
-			t.Errorf("got status %+v, %v, want a revoked certificate", st, err)
-		}
-		found, err := w.store.Lint(w.ctx)
-		if err != nil || !strings.Contains(fmt.Sprint(found), "has started work") {
-			t.Errorf("lint: %v, %v", found, err)
-		}
-		// Measured again, it is drained again.
-		if cert, err := w.store.Certify(w.ctx, "checkout", sdk.Blue); err != nil || !cert.Drained {
-			t.Errorf("got %+v, %v", cert, err)
-		}
-		if cert, err := w.store.Certificate(w.ctx, "checkout", sdk.Blue); err != nil || cert == nil {
-			t.Errorf("got %+v, %v", cert, err)
-		}
-		if _, err := w.store.Open(w.ctx, "checkout", sdk.Blue); err != nil {
-			t.Fatal(err)
-		}
-		if cert, err := w.store.Certificate(w.ctx, "checkout", sdk.Blue); err != nil || cert != nil {
-			t.Errorf("got %+v, %v for a colour that is in", cert, err)
-		}
-	})
-}
-
-func TestRepair(t *testing.T) {
-	tests := []struct {
-		name  string
-		spoil func(w *world)
-	}{
-		{"document deleted", func(w *world) { w.memory.Put(sdk.ChannelDataID("checkout"), "") }},
-		{"document broken", func(w *world) { w.memory.Put(sdk.ChannelDataID("checkout"), "share: [") }},
-		{"edited at the console", func(w *world) {
-			w.memory.Put(sdk.ChannelDataID("checkout"), strings.Replace(w.doc().Text, "green: 9", "green: 8", 1))
-		}},
-		{"restored with index and history", func(w *world) {
-			entries, _ := w.store.History(w.ctx, "checkout")
-			w.memory.Put(sdk.ChannelDataID("checkout"), entries[1].Document)
-			w.memory.Put(HistoryPrefix+"checkout", "")
-			w.memory.Put(sdk.IndexDataID, "apiVersion: bluegreen/v1\nrevision: 3\nchannels: {checkout: 2}\nowners: {order: checkout, payment: checkout}\n")
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, func(t *testing.T, w *world) {
-				w.active()
-				if _, err := w.store.Share(w.ctx, "checkout", share(1, 9)); err != nil {
-					t.Fatal(err)
-				}
-				before := w.doc().Revision
-				tt.spoil(w)
-				<-time.After(10 * time.Second)
-				doc, err := w.store.Repair(w.ctx, "checkout")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if doc.Revision <= before {
-					t.Errorf("got revision %d, want more than %d", doc.Revision, before)
-				}
-				if _, err := w.store.WaitConverged(w.ctx, "checkout", time.Minute); err != nil {
-					t.Errorf("after the repair: %v", err)
-				}
-			})
-		})
-	}
 }

@@ -24,6 +24,7 @@ const (
 	Busy       HoldKind = "busy"       // has work of the colour under way
 	Started    HoldKind = "started"    // has started work of the colour since the last look
 	Unreadable HoldKind = "unreadable" // the agents could not be read
+	Uncoloured HoldKind = "uncoloured" // a process of the channel has no colour
 )
 
 // Hold is one reason why a wait is not over.

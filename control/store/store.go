@@ -41,6 +41,7 @@ type config struct {
 	timeout   time.Duration
 	force     bool
 	mixed     bool
+	neutral   bool
 	replicas  map[string]int
 	dead      map[string]bool
 	observers []func(Event)
@@ -93,6 +94,10 @@ func WithForce(on bool) Option { return optionFunc(func(c *config) { c.force = o
 // WithMixedVersions lets a release finish while the colours of a service report
 // different versions.
 func WithMixedVersions(on bool) Option { return optionFunc(func(c *config) { c.mixed = on }) }
+
+// WithNeutral lets a release go on although processes of the channel have no
+// colour. They are called where no coloured one is live, and never drained.
+func WithNeutral(on bool) Option { return optionFunc(func(c *config) { c.neutral = on }) }
 
 // WithReplicas sets how many processes there must be of each colour that is in,
 // by "service" or "service/colour"; the default is 1.
