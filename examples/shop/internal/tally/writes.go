@@ -43,22 +43,29 @@ func JudgeWrites(writes []Write, changes []time.Time) WriteReport {
 	return r
 }
 
+// bornWithin is how long after its first write a record may still be taken from closed, as every process is born, to what
+// the rules say.
+const bornWithin = 10 * time.Second
+
 // extraWrites counts the writes after the first that no change accounts for.
 func extraWrites(times, changes []time.Time) (extra int) {
 	const save = 2
-	credit, next := 0, 0
+	credit, next, born := 0, 0, true
 	for next < len(changes) && !changes[next].After(times[0]) {
-		next, credit = next+1, 1 // a change just before the birth may still be followed
+		next++
 	}
 	for _, t := range times[1:] {
 		for next < len(changes) && !changes[next].After(t) {
 			next, credit = next+1, min(credit+1, save)
 		}
-		if credit == 0 {
+		switch {
+		case credit > 0:
+			credit--
+		case born && t.Sub(times[0]) < bornWithin:
+			born = false
+		default:
 			extra++
-			continue
 		}
-		credit--
 	}
 	return extra
 }

@@ -19,13 +19,15 @@ func TestJudgeWrites(t *testing.T) {
 		changes []time.Time
 		extra   int
 	}{
-		{"born and left alone", at(1), at(2, 3), 0},
-		{"one write for each change", at(1, 2.1, 3.1), at(2, 3), 0},
-		{"a late write meets the next one", at(1, 3.05, 3.1), at(2, 3), 0},
-		{"two writes for one change", at(1, 2.1, 2.2), at(2), 1},
-		{"a write without any change", at(1, 5), nil, 1},
-		{"changes are not saved up", at(1, 9, 9.1, 9.2), at(2, 3, 4, 5, 6), 1},
-		{"what was published at birth may still be followed", at(1, 1.5), at(0.9), 0},
+		{"born and left alone", at(1), at(20, 30), 0},
+		{"one write for each change", at(1, 20.1, 30.1), at(20, 30), 0},
+		{"a late write meets the next one", at(1, 30.05, 30.1), at(20, 30), 0},
+		{"two writes for one change", at(1, 20.1, 20.2), at(20), 1},
+		{"a write without any change", at(1, 50), nil, 1},
+		{"changes are not saved up", at(1, 90, 91, 92), at(20, 30, 40, 50, 60), 1},
+		{"born closed, then as the rules say", at(1, 1.5), at(0.9), 0},
+		{"born twice", at(1, 1.5, 2), at(0.9), 1},
+		{"a change before the birth is none", at(11, 30), at(1), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var writes []Write
