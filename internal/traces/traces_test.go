@@ -21,7 +21,7 @@ func TestRegisteredIsNotSeen(t *testing.T) {
 	w.blueOut()
 	w.dev.HoldPushes(w.naming(f.blue["a"].Cfg.Port))
 	opened := background(func() error { _, err := w.store.Open(w.ctx, channel, sdk.Blue); return err })
-	w.eventually("control waits for a view of b/blue", func() bool { return w.waitedFor("b/blue") })
+	w.eventually("control waits for a's view of b/blue", func() bool { return w.waitedFor(store.Blind, "a", "b/blue") })
 	w.eventually("b-blue is in the registry", func() bool { return enabled(w, "b", f.blue["b"].Cfg.Port) })
 	w.pending("open", opened)
 	w.oneColour(f.gateway.Call("x.a", "x.b(x.c);x.c;x.x(x.b)", 100, 4))
@@ -61,7 +61,10 @@ func TestRequestOutsideTheChannelHoldsTheClose(t *testing.T) {
 		return c.InFlight.Blue == 1
 	})
 	closed := background(func() error { _, err := w.store.Close(w.ctx, channel, sdk.Blue); return err })
-	w.eventually("control waits for it", func() bool { return w.waitedFor("blue") && stage(w, sdk.Blue) == sdk.Registered })
+	w.eventually("control waits for x", func() bool { return w.waitedFor(store.Busy, "x", "") })
+	if got := stage(w, sdk.Blue); got != sdk.Registered {
+		t.Errorf("blue is %s while a request of it is under way, want registered", got)
+	}
 	w.pending("close", closed)
 	w.pending("slow request", slow)
 	f.x.Release()
@@ -89,7 +92,7 @@ func TestLostCallerHoldsTheClose(t *testing.T) {
 		t.Fatal("nobody was excluded")
 	}
 	closed := background(func() error { _, err := w.store.Close(w.ctx, channel, sdk.Blue); return err })
-	w.eventually("control names the gateway", func() bool { return w.waitedFor("gateway") })
+	w.eventually("control names the gateway", func() bool { return w.waitedFor(store.Missing, "gateway", "") })
 	w.pending("close", closed)
 	w.oneColour(f.gateway.Call("x.a", "x.b;x.c", 50, 4))
 	w.dev.Readmit()

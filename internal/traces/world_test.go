@@ -76,16 +76,19 @@ func (w *world) observe(e store.Event) {
 	w.events = append(w.events, e)
 }
 
-// waitedFor reports whether control has said that it waits for something.
-func (w *world) waitedFor(what string) bool {
+// waitedFor reports whether control has said that a process of a service holds
+// it up for a kind of reason, with what in the details.
+func (w *world) waitedFor(kind store.HoldKind, service, what string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range w.events {
-		if waiting, ok := e.(store.Waiting); ok {
-			for _, h := range waiting.Holds {
-				if strings.Contains(h.String(), what) {
-					return true
-				}
+		waiting, ok := e.(store.Waiting)
+		if !ok {
+			continue
+		}
+		for _, h := range waiting.Holds {
+			if h.Kind == kind && h.Service == service && strings.Contains(h.Detail, what) {
+				return true
 			}
 		}
 	}
