@@ -254,7 +254,7 @@ func Judge(c *Certificate, ch *sdk.Channel, reports []sdk.Report) []Hold {
 			continue
 		}
 		is, _ := rep.Of(ch.Name)
-		if n := is.Starts.Of(c.Color) - starts[rep.Identity.Boot]; n != 0 {
+		if n := is.Starts.Of(c.Color) - starts[rep.Identity.Boot]; n > 0 {
 			why = append(why, holdOf(rep.Identity, Started, fmt.Sprintf("%d %s requests since the certificate", n, c.Color)))
 		} else if n := is.InFlight.Of(c.Color); n != 0 {
 			why = append(why, holdOf(rep.Identity, Busy, fmt.Sprintf("%d %s requests in flight", n, c.Color)))

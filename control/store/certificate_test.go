@@ -97,3 +97,37 @@ func TestRepair(t *testing.T) {
 		})
 	}
 }
+
+func TestJudge(t *testing.T) {
+	ch := channel(share(0, 1), stages(sdk.Out, sdk.Full))
+	cert := &Certificate{Channel: "checkout", Color: sdk.Blue, Roster: []Evidence{{Boot: "a", Starts: 5}}}
+	count := func(boot string, color sdk.Color, starts, inFlight int64) sdk.Report {
+		return report(boot, "order", color, 1, sdk.ChannelReport{
+			Starts: sdk.PerColor[int64]{Blue: starts}, InFlight: sdk.PerColor[int64]{Blue: inFlight},
+		})
+	}
+	unnamed := count("a", sdk.Blue, 0, 0)
+	unnamed.Channels = nil
+	tests := []struct {
+		name string
+		rep  sdk.Report
+		want HoldKind // "": it holds
+	}{
+		{"as it was", count("a", sdk.Blue, 5, 0), ""},
+		{"one start", count("a", sdk.Blue, 6, 0), Started},
+		{"in flight", count("a", sdk.Blue, 5, 1), Busy},
+		{"restarted and silent", count("b", sdk.Blue, 0, 0), ""},
+		{"restarted and not silent", count("b", sdk.Blue, 1, 0), Started},
+		{"the other colour", count("g", sdk.Green, 9, 9), ""},
+		{"does not name the channel", unnamed, ""},
+	}
+	for _, tt := range tests {
+		var got HoldKind
+		if why := Judge(cert, ch, []sdk.Report{tt.rep}); len(why) > 0 {
+			got = why[0].Kind
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
