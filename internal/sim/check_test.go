@@ -32,6 +32,8 @@ type checker struct {
 	stage      sdk.PerColor[sdk.Stage]
 	writes     map[string]int // boot id and revision
 	reports    map[string]int
+	said       map[string]string // what they were
+	last       map[string]sdk.Report
 	leaked     int // picks by weight of a colour without a share
 	picks      int
 	allowEmpty bool // instances of a colour die: it may be left
@@ -47,7 +49,7 @@ type violation struct {
 func newChecker(w *world) *checker {
 	return &checker{
 		w: w, requests: map[string]int{}, crossings: map[string]int{}, shares: map[int64]sdk.PerColor[int]{},
-		roots: map[int64]*sdk.PerColor[int]{}, writes: map[string]int{}, reports: map[string]int{},
+		roots: map[int64]*sdk.PerColor[int]{}, writes: map[string]int{}, reports: map[string]int{}, said: map[string]string{}, last: map[string]sdk.Report{},
 	}
 }
 
@@ -184,19 +186,29 @@ func revision(r *sdk.Rules) int64 {
 	return 0
 }
 
-// maxReports is how many reports a process may send in a revision.
+// maxReports is how many reports a process may send in a revision. Two come on
+// top that the SDK sends and I7 does not name: what the process is blind to (at
+// most one a minute), and that it has a newer index (after a push that came in
+// between the channel's and the index's).
 const maxReports = 3
 
 func (c *checker) reported(p *process, r sdk.Report) {
 	ch, _ := r.Of(channelName)
 	key := fmt.Sprintf("%s at revision %d", p.id.Boot, ch.Revision)
 	c.mu.Lock()
-	c.reports[key]++
+	before := c.last[p.id.Boot]
+	was, _ := before.Of(channelName)
+	c.last[p.id.Boot] = r
+	if len(ch.Blind) == 0 && (was.Revision != ch.Revision || before.Index == r.Index || was.Converged != ch.Converged) {
+		c.reports[key]++
+	}
 	n := c.reports[key]
+	c.said[key] += fmt.Sprintf("\n        %7.1f %+v index %d", c.w.now(), ch, r.Index)
+	said := c.said[key]
 	c.mu.Unlock()
 	c.w.note("%s reports %d: revision %d converged %d blind %v in flight %v starts %v index %d", p.id.Boot, r.Seq, ch.Revision, ch.Converged, ch.Blind, ch.InFlight, ch.Starts, r.Index)
 	if n > maxReports {
-		c.violate("I7", "report %d of %s", n, key)
+		c.violate("I7", "report %d of %s:%s", n, key, said)
 	}
 }
 

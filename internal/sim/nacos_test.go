@@ -85,7 +85,7 @@ func (s *configServer) swap(dataID, content, old string) error {
 }
 
 func (s *configServer) push(to *watcher, dataID, content string) {
-	if to.p.random(20) == 0 && s.w.cfg.lossy {
+	if to.p.random("lost rules", 20) == 0 && s.w.cfg.lossy {
 		return
 	}
 	time.AfterFunc(to.p.rulesDelay(), func() {
@@ -165,7 +165,7 @@ type source struct{ p *process }
 
 // Load implements sdk.Source.
 func (s source) Load(_ context.Context, dataID string) (string, error) {
-	time.Sleep(s.p.delay(5))
+	time.Sleep(s.p.delay("load", 5))
 	if s.p.cut.Load() {
 		return "", errCut
 	}
@@ -198,8 +198,8 @@ type reporter struct{ p *process }
 
 // Report implements sdk.Reporter.
 func (r reporter) Report(_ context.Context, report sdk.Report) error {
-	time.Sleep(r.p.delay(20))
-	if r.p.cut.Load() || r.p.w.cfg.lossy && r.p.random(20) == 0 {
+	time.Sleep(r.p.delay("report", 20))
+	if r.p.cut.Load() || r.p.w.cfg.lossy && r.p.random("lost report", 20) == 0 {
 		return errCut
 	}
 	s := r.p.w.config

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -40,9 +41,9 @@ type process struct {
 	ready   atomic.Bool // the rules were read once
 	running atomic.Int64
 
-	mu   sync.Mutex
-	rng  *rand.Rand
-	down map[*process]time.Time // instances that refused a connection lately
+	mu      sync.Mutex
+	streams map[string]*rand.Rand  // by what it is for, so that one does not shift the others
+	down    map[*process]time.Time // instances that refused a connection lately
 
 	stopStarter chan struct{}
 }
@@ -69,7 +70,7 @@ func (w *world) start(s spec) *process {
 	w.boots++
 	p := &process{
 		w: w, plain: s.plain, subs: map[string]*subscription{}, down: map[*process]time.Time{}, stopStarter: make(chan struct{}),
-		rng: rand.New(rand.NewPCG(w.cfg.seed, uint64(w.boots))), //nolint:gosec // replayable on purpose
+		streams: map[string]*rand.Rand{},
 		id: sdk.Identity{
 			Service: s.service, Color: s.color, Version: "v1", Host: "h-" + s.name(), PID: w.boots,
 			Boot: fmt.Sprintf("%s.%d", s.name(), w.boots), Start: time.Now(),
@@ -212,21 +213,33 @@ func (p *process) cutOff() {
 	})
 }
 
+// stream returns the random numbers for one purpose; the caller holds the lock.
+func (p *process) stream(purpose string) *rand.Rand {
+	r := p.streams[purpose]
+	if r == nil {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(p.id.Boot + "/" + purpose))
+		r = rand.New(rand.NewPCG(p.w.cfg.seed, h.Sum64())) //nolint:gosec // replayable on purpose
+		p.streams[purpose] = r
+	}
+	return r
+}
+
 // random returns a number in [0, n).
-func (p *process) random(n int) int {
+func (p *process) random(purpose string, n int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.rng.IntN(n)
+	return p.stream(purpose).IntN(n)
 }
 
 // delay returns a random time of up to n ticks.
-func (p *process) delay(n int) time.Duration {
+func (p *process) delay(purpose string, n int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Duration(p.rng.Int64N(int64(n)*int64(tick) + 1))
+	return time.Duration(p.stream(purpose).Int64N(int64(n)*int64(tick) + 1))
 }
 
-func (p *process) jitter(time.Duration) time.Duration { return p.delay(20) }
+func (p *process) jitter(time.Duration) time.Duration { return p.delay("jitter", 20) }
 
 func (p *process) is(pattern string) bool { return strings.HasPrefix(p.id.Boot, pattern) }
 
@@ -236,7 +249,7 @@ func (p *process) rulesDelay() time.Duration {
 			return d
 		}
 	}
-	return p.delay(30)
+	return p.delay("rules", 30)
 }
 
 func (p *process) viewDelay(service string) time.Duration {
@@ -245,14 +258,14 @@ func (p *process) viewDelay(service string) time.Duration {
 			return d
 		}
 	}
-	return p.delay(30)
+	return p.delay("view "+service, 30)
 }
 
 func (p *process) lookDelay() time.Duration {
 	if p.w.cfg.lookDelay > 0 {
 		return p.w.cfg.lookDelay
 	}
-	return p.delay(3)
+	return p.delay("look", 3)
 }
 
 // Errors of a call.
@@ -304,12 +317,12 @@ func (p *process) attempts(rq *request, n *node, pick func(*subscription) ([]ins
 			time.Sleep(tick)
 			continue
 		}
-		to := list[p.random(len(list))]
+		to := list[p.random("balance", len(list))]
 		for range list { // another one than before, if there is one
 			if !tried[to] {
 				break
 			}
-			to = list[p.random(len(list))]
+			to = list[p.random("balance", len(list))]
 		}
 		tried[to] = true
 		err = p.send(rq, n, to.p, text)
@@ -357,7 +370,7 @@ func (p *process) byWeight(sub *subscription, all []instance) []instance {
 		return all
 	}
 	p.mu.Lock()
-	at := p.rng.Float64() * total
+	at := p.stream("balance").Float64() * total
 	p.mu.Unlock()
 	for _, i := range all {
 		if at -= sub.weight(i); at < 0 {
@@ -370,7 +383,7 @@ func (p *process) byWeight(sub *subscription, all []instance) []instance {
 // send is one attempt over the network.
 func (p *process) send(rq *request, n *node, to *process, text string) error {
 	answer := make(chan error, 1)
-	there, back := p.delay(2), p.delay(2)
+	there, back := p.delay("net", 2), p.delay("net", 2)
 	p.w.flights.Go(func() {
 		time.Sleep(there)
 		switch {
@@ -387,7 +400,7 @@ func (p *process) send(rq *request, n *node, to *process, text string) error {
 			answer <- err
 		}
 	})
-	limit := time.NewTimer(40*tick + p.delay(10))
+	limit := time.NewTimer(40*tick + p.delay("timeout", 10))
 	defer limit.Stop()
 	select {
 	case err := <-answer:
@@ -416,9 +429,9 @@ func (p *process) handle(rq *request, n *node, text string) error {
 
 // work thinks and makes the calls below a node.
 func (p *process) work(ctx context.Context, rq *request, n *node) error {
-	think := p.delay(3)
-	if n.service == "X" && p.w.cfg.slow && p.random(4) == 0 {
-		think = p.delay(150)
+	think := p.delay("think", 3)
+	if n.service == "X" && p.w.cfg.slow && p.random("slow", 4) == 0 {
+		think = p.delay("slow", 150)
 	}
 	time.Sleep(think)
 	if p.dead.Load() {
@@ -435,7 +448,7 @@ func (p *process) below(ctx context.Context, rq *request, n *node) error {
 	one := func(i int) {
 		c := ctx
 		if p.w.cfg.without.memory { // each call is a request of its own
-			c = withTrace(ctx, rq.id^uint64(p.random(1<<30))<<20)
+			c = withTrace(ctx, rq.id^uint64(p.random("trace", 1<<30))<<20)
 		}
 		errs[i] = p.call(c, rq, n.calls[i])
 	}
@@ -515,20 +528,24 @@ func (p *process) starter() {
 		select {
 		case <-p.stopStarter:
 			return
-		case <-time.After(5*tick + p.delay(20)):
+		case <-time.After(5*tick + p.delay("starter", 20)):
 		}
-		rules := p.client.Rules()
-		from := sdk.Consuming
-		if p.w.cfg.without.starting {
-			from = sdk.Registered
+		p.w.chains.Add(1)
+		if p.mayStart() {
+			rq := p.w.request("mq", chainFrom(p.id.Service, p))
+			rq.received(p, "")
+			p.begin(rq)
 		}
-		if p.dead.Load() || !p.w.busy.Load() || rules.Origin() == sdk.NotLoaded || rules.StageOf(p.id.Service, p.id.Color) < from {
-			continue
-		}
-		rq := p.w.request("mq", chainFrom(p.id.Service, p))
-		rq.received(p, "")
-		p.begin(rq)
+		p.w.chains.Add(-1)
 	}
+}
+
+func (p *process) mayStart() bool {
+	rules, from := p.client.Rules(), sdk.Consuming
+	if p.w.cfg.without.starting {
+		from = sdk.Registered
+	}
+	return p.w.busy.Load() && !p.refuses.Load() && rules.Origin() != sdk.NotLoaded && rules.StageOf(p.id.Service, p.id.Color) >= from
 }
 
 type forwardKey struct{}

@@ -105,8 +105,8 @@ func (r *registryServer) remove(p *process, service string) {
 func (r *registryServer) notify(service string) {
 	now := r.enabled(service)
 	for _, s := range r.subs[service] {
-		if r.w.cfg.lossy && s.p.random(30) == 0 {
-			time.AfterFunc(60*tick+s.p.delay(60), func() { r.tell(s) })
+		if r.w.cfg.lossy && s.p.random("lost view", 30) == 0 {
+			time.AfterFunc(60*tick+s.p.delay("heal", 60), func() { r.tell(s) })
 			continue
 		}
 		time.AfterFunc(s.p.viewDelay(service), func() { s.set(now) })

@@ -64,7 +64,7 @@ func chainFrom(service string, p *process) *node {
 	switch service {
 	case "A":
 		n := step("", step("B"), step("X", step("B", step("C"))), step("C"))
-		n.parallel = p.random(2) == 0
+		n.parallel = p.random("graph", 2) == 0
 		return n
 	case "B":
 		return step("", step("C"), step("X", step("C")))

@@ -85,6 +85,7 @@ type world struct {
 
 	busy       atomic.Bool // traffic runs
 	ending     atomic.Bool
+	chains     atomic.Int64 // what starters have begun
 	flights    sync.WaitGroup
 	background sync.WaitGroup
 }
@@ -117,6 +118,9 @@ func inBubble(t *testing.T, cfg config) *checker {
 	time.Sleep(30 * tick)
 	w.busy.Store(false)
 	close(stop)
+	for w.chains.Load() > 0 {
+		time.Sleep(tick)
+	}
 	w.flights.Wait()
 	w.ending.Store(true)
 	var stops sync.WaitGroup
