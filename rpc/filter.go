@@ -7,6 +7,7 @@ import (
 
 	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
+	"dubbo.apache.org/dubbo-go/v3/filter"
 	"dubbo.apache.org/dubbo-go/v3/protocol/base"
 	"dubbo.apache.org/dubbo-go/v3/protocol/result"
 
@@ -17,21 +18,31 @@ import (
 
 // clientFilter writes the decisions into the attachments. It runs once per
 // attempt, with the instance chosen, before the filter of OpenTelemetry.
-type clientFilter struct{ tracer *tracing.Tracer }
+type clientFilter struct {
+	tracer *tracing.Tracer
+	next   filter.Filter // runs within this one; may be nil
+}
 
 // Invoke implements dubbo-go's filter.Filter.
 func (f *clientFilter) Invoke(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
 	trail := tracing.FromContext(ctx)
 	text := trail.Text()
 	if text == "" {
-		return invoker.Invoke(ctx, inv)
+		return f.forward(ctx, invoker, inv)
 	}
-	inv.SetAttachment(tracing.Key, text)
+	inv.SetAttachment(tracing.Key, trail.TextValue())
 	url := invoker.GetURL()
 	if url != nil && strings.Contains(url.GetParam(constant.ReferenceFilterKey, ""), constant.OTELClientTraceKey) {
 		ctx = tracing.ContextWithBaggage(ctx, text)
 	}
 	f.check(inv, url)
+	return f.forward(ctx, invoker, inv)
+}
+
+func (f *clientFilter) forward(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
+	if f.next != nil {
+		return f.next.Invoke(ctx, invoker, inv)
+	}
 	return invoker.Invoke(ctx, inv)
 }
 
@@ -50,8 +61,11 @@ func (f *clientFilter) check(inv base.Invocation, url *common.URL) {
 	}
 }
 
-// OnResponse does nothing.
-func (f *clientFilter) OnResponse(_ context.Context, res result.Result, _ base.Invoker, _ base.Invocation) result.Result {
+// OnResponse is the next filter's, if there is one.
+func (f *clientFilter) OnResponse(ctx context.Context, res result.Result, invoker base.Invoker, inv base.Invocation) result.Result {
+	if f.next != nil {
+		return f.next.OnResponse(ctx, res, invoker, inv)
+	}
 	return res
 }
 

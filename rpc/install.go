@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 const (
 	extensionName      = "bluegreen"
 	clientFilterName   = "bluegreenClient"
+	clientShutdownName = "bluegreenClientShutdown"
 	providerFilterName = "bluegreenProvider"
 )
 
@@ -107,7 +109,11 @@ func (in *Installed) extend() {
 	shared := &interceptor{tracer: in.tracer}
 	cluster.SetClusterInterceptor(extensionName, func() cluster.Interceptor { return shared })
 	extension.SetRouterFactory(extensionName, func() router.PriorityRouterFactory { return in.routers })
-	extension.SetFilter(clientFilterName, func() filter.Filter { return &clientFilter{in.tracer} })
+	extension.SetFilter(clientFilterName, func() filter.Filter { return &clientFilter{tracer: in.tracer} })
+	extension.SetFilter(clientShutdownName, func() filter.Filter {
+		next, _ := extension.GetFilter(constant.GracefulShutdownConsumerFilterKey)
+		return &clientFilter{tracer: in.tracer, next: next}
+	})
 	extension.SetFilter(providerFilterName, func() filter.Filter { return &providerFilter{in.tracer, &in.running} })
 	extension.SetConfigPostProcessor(extensionName, in)
 	common.SetCompareURLEqualFunc(equalButWeight(common.GetCompareURLEqualFunc()))
@@ -140,11 +146,32 @@ func (in *Installed) stop(ctx context.Context) error {
 
 // PostProcessReferenceConfig implements dubbo-go's config.ConfigPostProcessor.
 func (in *Installed) PostProcessReferenceConfig(url *common.URL) {
-	url.SetParam(constant.ReferenceFilterKey, join(clientFilterName, url.GetParam(constant.ReferenceFilterKey, "")))
+	url.SetParam(constant.ReferenceFilterKey, clientFilters(url.GetParam(constant.ReferenceFilterKey, "")))
+}
+
+// clientFilters puts the client filter in front of a list of filters. The list
+// that dubbo-go has unless told otherwise, its shutdown filter alone, stays one
+// name: that filter renders the URL in every call, and a comma has to be escaped.
+func clientFilters(list string) string {
+	if list == constant.GracefulShutdownConsumerFilterKey {
+		return clientShutdownName
+	}
+	return join(clientFilterName, list)
+}
+
+// ownServices are what dubbo-go offers besides the program's services. Their
+// calls are no requests: a caller's watch of a provider's health lasts as long as
+// the connection.
+var ownServices = map[string]bool{
+	constant.HealthCheckServiceInterface: true, constant.ReflectionServiceInterface: true,
+	constant.MetadataServiceName: true, constant.MetadataServiceV2Name: true,
 }
 
 // PostProcessServiceConfig implements dubbo-go's config.ConfigPostProcessor.
 func (in *Installed) PostProcessServiceConfig(url *common.URL) {
+	if ownServices[url.GetParam(constant.InterfaceKey, strings.TrimPrefix(url.Path, "/"))] {
+		return
+	}
 	id := in.tracer.Client().Identity()
 	url.SetParam(constant.ServiceFilterKey, join(url.GetParam(constant.ServiceFilterKey, ""), providerFilterName))
 	url.SetParam(registry.KeyService, id.Service)

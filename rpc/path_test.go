@@ -59,7 +59,7 @@ func newPath(t testing.TB, id sdk.Identity, channels ...*sdk.Channel) *path {
 		t.Fatal(err)
 	}
 	tracer := tracing.New(client)
-	p := &path{tracer: tracer, interceptor: &interceptor{tracer: tracer}, filter: &clientFilter{tracer}, provider: &providerFilter{tracer, new(atomic.Int64)}}
+	p := &path{tracer: tracer, interceptor: &interceptor{tracer: tracer}, filter: &clientFilter{tracer: tracer}, provider: &providerFilter{tracer, new(atomic.Int64)}}
 	made, err := (&routers{tracer: tracer}).NewPriorityRouter(common.NewURLWithOptions())
 	if err != nil {
 		t.Fatal(err)
@@ -246,5 +246,44 @@ func TestMethodWeightsAreDropped(t *testing.T) {
 	dropMethodWeights(url)
 	if url.GetParam("methods.Place.weight", "gone") != "gone" || url.GetParam("methods.Place.retries", "") != "2" {
 		t.Errorf("left %s", url)
+	}
+}
+
+func TestFilterList(t *testing.T) {
+	for list, want := range map[string]string{
+		"":               "bluegreenClient",
+		"cshutdown":      "bluegreenClientShutdown", // dubbo-go's default: still one name, without a comma
+		"echo":           "bluegreenClient,echo",
+		"echo,cshutdown": "bluegreenClient,echo,cshutdown",
+	} {
+		if got := clientFilters(list); got != want {
+			t.Errorf("clientFilters(%q) = %q, want %q", list, got, want)
+		}
+	}
+}
+
+// marking is a filter that leaves its mark on the way there and on the way back.
+type marking struct{}
+
+func (marking) Invoke(ctx context.Context, invoker base.Invoker, inv base.Invocation) result.Result {
+	inv.SetAttachment("mark", "there")
+	return invoker.Invoke(ctx, inv)
+}
+
+func (marking) OnResponse(_ context.Context, res result.Result, _ base.Invoker, _ base.Invocation) result.Result {
+	res.AddAttachment("mark", "back")
+	return res
+}
+
+func TestFilterRunsTheNextOne(t *testing.T) {
+	p := newPath(t, sdk.Identity{Service: "gateway"}, checkout(sdk.UseOther))
+	f := &clientFilter{tracer: p.tracer, next: marking{}}
+	decided, _ := p.tracer.Start(t.Context(), nil)
+	for name, ctx := range map[string]context.Context{"decided": decided, "not decided": t.Context()} {
+		inv := newInvocation()
+		res := f.OnResponse(ctx, f.Invoke(ctx, p.instances[0], inv), p.instances[0], inv)
+		if there, _ := inv.GetAttachment("mark"); there != "there" || res.Attachment("mark", nil) != "back" {
+			t.Errorf("%s: the next filter was not run: %q, %v", name, there, res.Attachments())
+		}
 	}
 }

@@ -76,9 +76,9 @@ func TestAllocsWithActiveChannels(t *testing.T) {
 		channels       []*sdk.Channel
 		start, receive float64
 	}{
-		{"one channel", "#7~order:b:17", []*sdk.Channel{order}, 3, 2},
-		{"three channels", "#7~order:b:17~pay:b:17~stock:g:17", []*sdk.Channel{order, stock, pay}, 3, 2},
-		{"one of them late", "#7~order:b:17~stock:g:17", []*sdk.Channel{order, stock, pay}, 3, 3},
+		{"one channel", "#7~order:b:17", []*sdk.Channel{order}, 2, 1},
+		{"three channels", "#7~order:b:17~pay:b:17~stock:g:17", []*sdk.Channel{order, stock, pay}, 2, 1},
+		{"one of them late", "#7~order:b:17~stock:g:17", []*sdk.Channel{order, stock, pay}, 2, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -62,10 +62,11 @@ func (t *Tracer) Start(ctx context.Context, attributes sdk.Attributes) (context.
 	if !rules.AnyActive() {
 		return ctx, nil
 	}
-	trail := &Trail{seed: seedFrom(ctx), root: true, counters: t.counters}
+	n := &node{trail: Trail{seed: seedFrom(ctx), root: true, counters: t.counters}}
+	trail := &n.trail
 	request := sdk.Request{Seed: trail.seed, Attributes: attributes}
 	trail.publish(rules.DecideRoot(t.caller(), request, trail.inline[:0]), "")
-	return t.begin(ctx, trail)
+	return t.begin(ctx, n)
 }
 
 // Receive begins a request that came in from another process with the given
@@ -150,8 +151,9 @@ func (t *Tracer) read(ctx context.Context, carrier, text string, buf []sdk.Decis
 }
 
 // arrive makes the trail of an inbound request; an empty text makes it a root.
-func (t *Tracer) arrive(rules *sdk.Rules, text string, request sdk.Request) *Trail {
-	trail := &Trail{seed: request.Seed, root: text == "", counters: t.counters}
+func (t *Tracer) arrive(rules *sdk.Rules, text string, request sdk.Request) *node {
+	n := &node{trail: Trail{seed: request.Seed, root: text == "", counters: t.counters}}
+	trail := &n.trail
 	ds := rules.Arrive(t.caller(), request, trail.inline[:0])
 	for i := range ds {
 		if ds[i].Reason != sdk.Carried {
@@ -164,12 +166,13 @@ func (t *Tracer) arrive(rules *sdk.Rules, text string, request sdk.Request) *Tra
 		}
 	}
 	trail.publish(ds, text)
-	return trail
+	return n
 }
 
 // begin counts the decisions of a new trail, tells the span, and puts the trail
 // into the context; a text in the context's baggage is brought up to date.
-func (t *Tracer) begin(ctx context.Context, trail *Trail) (context.Context, *Trail) {
+func (t *Tracer) begin(ctx context.Context, n *node) (context.Context, *Trail) {
+	trail := &n.trail
 	for _, d := range trail.Decisions() {
 		t.counters.Decision(d.Channel, d.Color, d.Reason)
 	}
@@ -177,7 +180,8 @@ func (t *Tracer) begin(ctx context.Context, trail *Trail) (context.Context, *Tra
 	if member := FromBaggage(ctx); member != "" && member != trail.Text() {
 		ctx = ContextWithBaggage(ctx, trail.Text())
 	}
-	return NewContext(ctx, trail), trail
+	n.Context = ctx
+	return n, trail
 }
 
 func (t *Tracer) caller() sdk.Caller {

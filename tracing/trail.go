@@ -38,9 +38,24 @@ const inlineDecisions = 3
 type state struct {
 	decisions []sdk.Decision // in name order
 	text      string
+	boxed     atomic.Value // text; see Trail.TextValue
 }
 
 type contextKey struct{}
+
+// node is a context together with the trail that it holds, in one allocation.
+type node struct {
+	context.Context
+	trail Trail
+}
+
+// Value implements context.Context.
+func (n *node) Value(key any) any {
+	if key == (contextKey{}) {
+		return &n.trail
+	}
+	return n.Context.Value(key)
+}
 
 // FromContext returns the trail of the request that ctx belongs to, or nil.
 func FromContext(ctx context.Context) *Trail {
@@ -76,6 +91,21 @@ func (t *Trail) Text() string {
 		return ""
 	}
 	return t.state.Load().text
+}
+
+// TextValue returns what Text does, as the kind of value that carriers such as
+// the attachments of dubbo-go hold. It is made once while the text stands,
+// however many calls the request makes.
+func (t *Trail) TextValue() any {
+	if t == nil {
+		return ""
+	}
+	s := t.state.Load()
+	if v := s.boxed.Load(); v != nil {
+		return v
+	}
+	s.boxed.Store(s.text)
+	return s.boxed.Load()
 }
 
 // Seed returns the seed of the request.
@@ -201,7 +231,7 @@ func (t *Trail) publish(ds []sdk.Decision, text string) {
 	if text == "" {
 		text = render(t.seed, ds)
 	}
-	t.first = state{decisions: ds, text: text}
+	t.first.decisions, t.first.text = ds, text
 	t.state.Store(&t.first)
 }
 

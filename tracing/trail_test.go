@@ -183,3 +183,19 @@ func TestCloseConcurrentSafe(t *testing.T) {
 		wantInFlight(t, tracer, channel)
 	}
 }
+
+func TestTextValue(t *testing.T) {
+	tracer := newTracer(t, "gateway", sdk.Neutral, active("order", 50, "order"))
+	_, trail := tracer.Start(t.Context(), nil)
+	for range 2 {
+		if got := trail.TextValue(); got != trail.Text() {
+			t.Errorf("TextValue() = %v, want %q", got, trail.Text())
+		}
+		wantAllocs(t, "TextValue", 0, func() { _ = trail.TextValue() })
+		trail.Pin(decision("stock", sdk.Blue)) // another text
+	}
+	var none *tracing.Trail
+	if got := none.TextValue(); got != "" {
+		t.Errorf("a nil trail has %v", got)
+	}
+}

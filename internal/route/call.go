@@ -21,7 +21,29 @@ const refreshHold = 200 * time.Millisecond
 // Starter begins the calls of one process. The zero Starter is ready. Its
 // methods may be called concurrently.
 type Starter struct {
-	held sync.Map // channel and revision that were waited for
+	held  sync.Map  // channel and revision that were waited for
+	spare sync.Pool // of *slab
+}
+
+// slab is memory for some calls, allocated at once. Each is used for one call
+// only: an attempt can outlive its call (forking and failback clusters), so none
+// is ever used again.
+type slab struct {
+	calls [16]Call
+	used  int
+}
+
+// allocate returns a zero Call.
+func (s *Starter) allocate() *Call {
+	b, _ := s.spare.Get().(*slab)
+	if b == nil {
+		b = &slab{}
+	}
+	c := &b.calls[b.used]
+	if b.used++; b.used < len(b.calls) {
+		s.spare.Put(b)
+	}
+	return c
 }
 
 type heldKey struct {
@@ -46,7 +68,8 @@ type Call struct {
 // Start begins a call of the request that trail belongs to. Who starts a call
 // ends it.
 func (s *Starter) Start(ctx context.Context, tracer *tracing.Tracer, trail *tracing.Trail) *Call {
-	c := &Call{tracer: tracer, trail: trail}
+	c := s.allocate()
+	c.tracer, c.trail = tracer, trail
 	activity := tracer.Client().Activity()
 	if c.opened = trail.Open(activity); !c.opened && trail.Ended() {
 		c.late = trail.Decisions()
