@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -60,7 +61,7 @@ func WithLogger(l *slog.Logger) Option {
 // WithConfig stores a config in the public namespace before the first client can connect.
 func WithConfig(group, dataID, content string) Option {
 	return optionFunc(func(c config) config {
-		c.seeds = append(c.seeds[:len(c.seeds):len(c.seeds)], seed{group, dataID, content})
+		c.seeds = append(slices.Clip(c.seeds), seed{group, dataID, content})
 		return c
 	})
 }

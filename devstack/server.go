@@ -113,6 +113,16 @@ func (s *Server) FailNext(requestType string, n int) { s.nacos.FailNext(requestT
 // LosePushes drops the next n naming and config pushes. A negative n drops all until LosePushes(0).
 func (s *Server) LosePushes(n int) { s.nacos.LosePushes(n) }
 
+// HoldPushes keeps back the pushes to the connections that match: their lists of instances stay old. It ends when it is
+// called again; then what was kept back is sent in its newest state. A nil function keeps back nothing.
+func (s *Server) HoldPushes(match func(Conn) bool) {
+	if match == nil {
+		s.nacos.HoldPushes(nil)
+		return
+	}
+	s.nacos.HoldPushes(func(c nacoswire.Conn) bool { return match(newConn(c)) })
+}
+
 // Control sets a function that sees each request of a type (empty: of any type without its own) before the server does;
 // nil removes it. If it returns an error the client is answered with it, if it reports handled the client is told
 // success and nothing is done, else the request goes on. It may block, which blocks that request alone, and it may be

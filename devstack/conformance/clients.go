@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -187,14 +188,7 @@ func recordOf(in model.Instance) record {
 		pairs = append(pairs, k+"="+v)
 	}
 	slices.Sort(pairs)
-	meta := ""
-	for i, p := range pairs {
-		if i > 0 {
-			meta += ","
-		}
-		meta += p
-	}
-	return record{addr: fmt.Sprintf("%s:%d", in.Ip, in.Port), weight: in.Weight, disabled: !in.Enable, meta: meta}
+	return record{addr: fmt.Sprintf("%s:%d", in.Ip, in.Port), weight: in.Weight, disabled: !in.Enable, meta: strings.Join(pairs, ",")}
 }
 
 // diff compares sets; "" means equal.

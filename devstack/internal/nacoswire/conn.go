@@ -97,9 +97,15 @@ type work struct {
 	configs  map[ConfigKey]string
 }
 
-func (c *conn) take() work {
+// take empties what is to be sent; with hold, the announcements stay.
+func (c *conn) take(hold bool) work {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if hold {
+		w := work{outbox: c.outbox}
+		c.outbox = nil
+		return w
+	}
 	w := work{outbox: c.outbox, services: slices.Collect(maps.Keys(c.services)), configs: c.configs}
 	c.outbox, c.configs = nil, map[ConfigKey]string{}
 	clear(c.services)

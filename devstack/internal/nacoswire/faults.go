@@ -29,6 +29,7 @@ type faults struct {
 	controls map[string]ControlFunc
 	lose     int // pushes still to be lost; negative: all
 	exclude  []func(Conn) bool
+	hold     func(Conn) bool // whose pushes wait; nil: nobody's
 }
 
 func newFaults() *faults {
@@ -151,4 +152,16 @@ func (f *faults) exclusions() []func(Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.exclude)
+}
+
+func (f *faults) setHold(match func(Conn) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hold = match
+}
+
+func (f *faults) holding() func(Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hold
 }

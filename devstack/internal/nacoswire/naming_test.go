@@ -2,6 +2,7 @@ package nacoswire
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,7 @@ func key(name string) ServiceKey { return NewServiceKey("", "G", name) }
 
 // marked takes away what the connection has been marked for and reports whether the service was among it.
 func marked(c *conn, k ServiceKey) bool {
-	for _, got := range c.take().services {
-		if got == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.take(false).services, k)
 }
 
 func TestPushesAreMergedFromTheFirstChange(t *testing.T) {

@@ -110,6 +110,15 @@ func (s *Server) FailNext(requestType string, n int) { s.faults.setFail(requestT
 // LosePushes drops the next n pushes; a negative n drops all until it is set to zero.
 func (s *Server) LosePushes(n int) { s.faults.setLose(n) }
 
+// HoldPushes keeps back the pushes to the connections that match, until it is called again; then the newest state is
+// sent. A nil function holds nobody's.
+func (s *Server) HoldPushes(match func(Conn) bool) {
+	s.faults.setHold(match)
+	for _, c := range s.connections() {
+		c.signal()
+	}
+}
+
 // Control sets the function that sees requests of a type before the server does; nil removes it.
 func (s *Server) Control(requestType string, fn ControlFunc) { s.faults.setControl(requestType, fn) }
 

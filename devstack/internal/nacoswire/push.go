@@ -17,7 +17,8 @@ func (s *Server) writer(ctx context.Context, c *conn, send func(*nacosgrpc.Paylo
 			return
 		case <-c.wake:
 		}
-		w := c.take()
+		hold := s.faults.holding()
+		w := c.take(hold != nil && hold(s.describe(c)))
 		for _, p := range w.outbox {
 			if send(p) != nil {
 				return
