@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -202,7 +203,7 @@ func TestRefusalNamesWhatIsMissing(t *testing.T) {
 	inv.SetAttachment(tracing.Key, "#1~checkout:b:7")
 	err := p.interceptor.Invoke(t.Context(), p.cluster, inv).Error()
 	want := EmptyColorError{Service: "order", Channel: "checkout", Color: sdk.Blue, Revision: 7}
-	if got, ok := err.(*EmptyColorError); !ok || *got != want {
+	if got, ok := errors.AsType[*EmptyColorError](err); !ok || *got != want {
 		t.Errorf("got %v, want %v", err, &want)
 	}
 }

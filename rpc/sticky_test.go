@@ -22,13 +22,20 @@ func publish(t *testing.T, dev *devstack.Server, index int64, channels ...*sdk.C
 			t.Fatal(err)
 		}
 		ix.Channels[ch.Name] = ch.Revision
-		dev.Publish(sdk.Group, sdk.ChannelDataID(ch.Name), doc)
+		put(t, dev, sdk.ChannelDataID(ch.Name), doc)
 	}
 	doc, err := ix.Document()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev.Publish(sdk.Group, sdk.IndexDataID, doc)
+	put(t, dev, sdk.IndexDataID, doc)
+}
+
+func put(t *testing.T, dev *devstack.Server, dataID, doc string) {
+	t.Helper()
+	if err := dev.Publish(sdk.Group, dataID, doc); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func active(name string, revision int64, blue, green int, services ...string) *sdk.Channel {
