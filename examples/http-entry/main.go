@@ -49,9 +49,8 @@ func run() (err error) {
 	defer func() { err = errors.Join(err, client.Shutdown(context.WithoutCancel(ctx))) }()
 	tracer := tracing.New(client)
 
-	// The next service believes what comes from the gateway. It shows what it got.
+	// The next service believes what comes from the gateway, and tells what holds there.
 	inner := httptest.NewServer(tracer.Middleware(tracing.WithTrust())(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s: %s\n", tracing.Key, r.Header.Get(tracing.Key))
 		for _, d := range tracing.FromContext(r.Context()).Decisions() {
 			_, _ = fmt.Fprintf(w, "channel %s: %s (%s)\n", d.Channel, d.Color, d.Reason)
 		}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"dubbo.apache.org/dubbo-go/v3/client"
+	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
 	"dubbo.apache.org/dubbo-go/v3/protocol/triple/triple_protocol"
-	"dubbo.apache.org/dubbo-go/v3/server"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -22,13 +23,16 @@ type Greeter struct{ name string }
 
 // Greet answers with who it is.
 func (g *Greeter) Greet(_ context.Context, who *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+	if who.GetValue() == "" {
+		return nil, errors.New("who asks?")
+	}
 	return wrapperspb.String("hello " + who.GetValue() + ", this is " + g.name), nil
 }
 
-var serviceInfo = server.ServiceInfo{
+var serviceInfo = common.ServiceInfo{
 	InterfaceName: interfaceName,
 	ServiceType:   (*Greeter)(nil),
-	Methods: []server.MethodInfo{{
+	Methods: []common.MethodInfo{{
 		Name: methodName, Type: constant.CallUnary,
 		ReqInitFunc: func() any { return new(wrapperspb.StringValue) },
 		MethodFunc: func(ctx context.Context, args []any, impl any) (any, error) {

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/bluegreen-go/bluegreen/control/store"
 	"github.com/bluegreen-go/bluegreen/examples/shop/internal/tally"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
@@ -88,7 +90,7 @@ func runDemo(ctx context.Context, cancel context.CancelCauseFunc, o options) (v 
 func (d *demo) release(ctx context.Context, steps []step) (err error) {
 	defer d.view.close()
 	d.view.start(fmt.Sprintf("%s, groups %s and %s", d.backend.name(), d.backend.rulesGroup, d.backend.registryGroup), steps)
-	operator, closeOperator, err := openOperator(d.backend, d.collect.Published, d.view.event)
+	operator, closeOperator, err := openOperator(d.backend, d.collect.Published, d.event)
 	if err != nil {
 		return err
 	}
@@ -121,6 +123,14 @@ func (d *demo) release(ctx context.Context, steps []step) (err error) {
 		return fmt.Errorf("prepare: %w", err)
 	}
 	return play.play(ctx, steps)
+}
+
+// event takes what the operator's tool says to the view, and an abort to the collector.
+func (d *demo) event(e store.Event) {
+	if p, ok := e.(store.Published); ok && strings.HasPrefix(p.Step, string(abort)) {
+		d.collect.Aborted(time.Now())
+	}
+	d.view.event(e)
 }
 
 // on takes an event of a child to the collector.

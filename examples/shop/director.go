@@ -97,7 +97,7 @@ func (d *director) act(ctx context.Context, s step) (err error) {
 		_, err = d.store.Close(ctx, shop, s.color)
 		d.certified(s.color, err)
 	case abort:
-		d.collect.Aborted(time.Now())
+		d.collect.Aborting(time.Now())
 		_, err = d.store.Abort(ctx, shop, s.color, false)
 		d.certified(s.color, err)
 	case deploy:

@@ -80,7 +80,7 @@ func (c *Collector) End(r *Request, tree *Node, err error) {
 	}
 	if tree.Total != c.price {
 		c.v.Wrong[tree.Version]++
-		if n := len(c.aborts); n > 0 && r.start.After(c.aborts[n-1].End) {
+		if n := len(c.aborts); n > 0 && !r.plain && c.aborts[n-1].Before(r.start) {
 			c.v.WrongLate++
 		}
 	}
@@ -139,7 +139,7 @@ func (c *Collector) crossed(r *Request, tree *Node, channel string) {
 
 // inAbort reports whether any of the span is within an abort window.
 func (c *Collector) inAbort(s Span) bool {
-	return slices.ContainsFunc(c.aborts, func(a Span) bool { return s.Begin.Before(a.End) && s.End.After(a.Begin) })
+	return slices.ContainsFunc(c.aborts, func(a Span) bool { return !a.Before(s.Begin) && s.End.After(a.Begin) })
 }
 
 // OpenStep begins the sample of a step in a channel: requests that begin from now on count for it.
@@ -188,12 +188,21 @@ func (c *Collector) Roots(channel string) int {
 	return 0
 }
 
-// Aborted notes that an abort is published at the time.
+// Aborting notes that an abort begins.
+func (c *Collector) Aborting(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aborts = append(c.aborts, Span{Begin: t})
+	c.v.Aborts++
+}
+
+// Aborted notes that the abort was published: its window ends soon. Later calls change nothing.
 func (c *Collector) Aborted(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.aborts = append(c.aborts, Span{t, t.Add(AbortWindow)})
-	c.v.Aborts++
+	if n := len(c.aborts); n > 0 && c.aborts[n-1].End.IsZero() {
+		c.aborts[n-1].End = t.Add(AbortWindow)
+	}
 }
 
 // Certified notes that a colour is drained, from now until Reopened.

@@ -14,6 +14,9 @@ func (s Span) Holds(t time.Time) bool {
 	return !t.Before(s.Begin) && (s.End.IsZero() || t.Before(s.End))
 }
 
+// Before reports whether the span had ended by t.
+func (s Span) Before(t time.Time) bool { return !s.End.IsZero() && !t.Before(s.End) }
+
 // side is one colour of one channel.
 type side struct {
 	channel string

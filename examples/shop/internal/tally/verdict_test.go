@@ -34,7 +34,9 @@ func goodRun() *run {
 	r.roots(MinRoots)
 	r.CloseStep("shop")
 	r.Received("order", sdk.Blue, []time.Time{time.Now()})
+	r.Aborting(time.Now().Add(-time.Minute))
 	r.Aborted(time.Now().Add(-time.Minute))
+	r.Aborted(time.Now().Add(time.Hour)) // nothing new
 	r.Certified("shop", sdk.Blue, time.Now())
 	return r
 }
@@ -83,6 +85,16 @@ func TestVerdict(t *testing.T) {
 			wrong.Version, wrong.Total = "2", 1
 			r.End(r.Begin(false), wrong, nil)
 		}, "after the abort"},
+		{"a wrong total after the abort, without the SDK", func(r *run) {
+			wrong := node("order", sdk.Blue)
+			wrong.Version, wrong.Total = "2", 1
+			r.End(r.Begin(true), wrong, nil)
+		}, ""},
+		{"a crossing while the abort is being published", func(r *run) {
+			r.Aborting(time.Now())
+			r.v.Aborts--
+			r.End(r.Begin(false), crossing, nil)
+		}, ""},
 		{"a wrong total of another version", func(r *run) { r.v.Wrong["3"] = 1 }, "1 orders of version 3"},
 		{"a write too many", func(r *run) {
 			for range 3 {
