@@ -473,7 +473,7 @@ func (p *process) below(ctx context.Context, rq *request, n *node) error {
 func (p *process) begin(rq *request) {
 	ctx := withTrace(context.Background(), rq.id)
 	if p.plain {
-		rq.finish(p.below(ctx, rq, rq.root))
+		rq.finish(p, p.below(ctx, rq, rq.root))
 		return
 	}
 	p.tracer.Wait(ctx)
@@ -481,7 +481,7 @@ func (p *process) begin(rq *request) {
 	if p.w.cfg.without.rootDecision && trail != nil && !inChannel(p.id.Service) {
 		// Only the seed travels: whoever knows a channel first decides.
 		text := fmt.Sprintf("#%d", trail.Seed())
-		rq.finish(p.lazily(ctx, rq, text))
+		rq.finish(p, p.lazily(ctx, rq, text))
 		return
 	}
 	if trail.Open(p.client.Activity()) {
@@ -491,7 +491,7 @@ func (p *process) begin(rq *request) {
 		p.w.check.decided(rq, trail.Decisions())
 	}
 	rq.log("%s begins with %s", p.id.Boot, trail.Text())
-	rq.finish(p.below(ctx, rq, rq.root))
+	rq.finish(p, p.below(ctx, rq, rq.root))
 }
 
 // lazily calls without a decision made here.

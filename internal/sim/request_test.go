@@ -128,8 +128,8 @@ func (rq *request) received(p *process, text string) {
 }
 
 // finish takes the answer that the user gets.
-func (rq *request) finish(err error) {
-	if err != nil {
+func (rq *request) finish(p *process, err error) {
+	if err != nil && !p.dead.Load() {
 		rq.w.check.failed(rq, err)
 	}
 }

@@ -1,59 +1,19 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
-	"github.com/bluegreen-go/bluegreen/control/store"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
-// scenario is a kind of run: how it begins, what the operator does.
-type scenario struct {
-	name string
-	make func(seed uint64) config
-}
+// quickRuns is how often each scenario runs without the flag.
+const quickRuns = 12
 
-func opening(seed uint64) config {
-	return config{
-		seed: seed, blue: sdk.Out, share: sdk.PerColor[int]{Green: 1}, starters: true,
-		lossy: seed%2 == 0, slow: seed%4 >= 2,
-		script: func(w *world) { w.open() },
-	}
-}
-
-func closing(seed uint64) config {
-	return config{
-		seed: seed, blue: sdk.Full, share: sdk.Both(1), starters: true,
-		lossy: seed%2 == 0, slow: seed%4 >= 2,
-		script: func(w *world) { w.close() },
-	}
-}
-
-func (w *world) must(doc store.Doc, err error) {
-	if err != nil {
-		w.check.violate("model", "the operator is stopped: %v", err)
-	}
-}
-
-func (w *world) open() {
-	w.must(w.store.Open(w.ctx, channelName, sdk.Blue))
-	w.must(w.store.Share(w.ctx, channelName, sdk.PerColor[int]{Blue: 1 + w.random(9), Green: 1 + w.random(9)}))
-	w.must(w.store.Promote(w.ctx, channelName, sdk.Blue))
-}
-
-func (w *world) close() {
-	if _, err := w.store.Close(w.ctx, channelName, sdk.Blue); err != nil {
-		w.must(store.Doc{}, err)
-	}
-}
-
-var scenarios = []scenario{
-	{"open", opening},
-	{"close", closing},
-}
-
+// TestInvariants runs every scenario with random delays, requests and losses.
 func TestInvariants(t *testing.T) {
-	runs := 3
+	runs := quickRuns
 	if *flagRuns > 0 {
 		runs = *flagRuns
 	}
@@ -64,12 +24,53 @@ func TestInvariants(t *testing.T) {
 				run(t, s.make(*flagSeed)).mustHold(t)
 				return
 			}
+			var sum total
 			for seed := range uint64(runs) {
-				run(t, s.make(seed+1)).mustHold(t)
+				c := run(t, s.make(seed+1))
+				c.mustHold(t)
 				if t.Failed() {
 					return
 				}
+				sum.add(c)
 			}
+			sum.judge(t)
 		})
 	}
+}
+
+// total is what all runs of a scenario have shown together.
+type total struct {
+	requests, crossings map[string]int
+	roots               map[sdk.PerColor[int]]sdk.PerColor[int] // by share
+	after, certificates int
+}
+
+func (s *total) add(c *checker) {
+	if s.requests == nil {
+		s.requests, s.crossings, s.roots = map[string]int{}, map[string]int{}, map[sdk.PerColor[int]]sdk.PerColor[int]{}
+	}
+	for kind, n := range c.requests {
+		s.requests[kind] += n
+		s.crossings[kind] += c.crossings[kind]
+	}
+	for rev, n := range c.roots {
+		sum := s.roots[c.shares[rev]]
+		s.roots[c.shares[rev]] = sdk.PerColor[int]{Blue: sum.Blue + n.Blue, Green: sum.Green + n.Green}
+	}
+	s.after += c.after.Blue + c.after.Green
+	s.certificates += c.certificates
+}
+
+// judge holds the shares against all roots, and logs what there was.
+func (s *total) judge(t *testing.T) {
+	t.Helper()
+	for share, n := range s.roots {
+		if p := chance(n.Blue, n.Blue+n.Green, share); p < falseAlarm {
+			t.Errorf("I2: %d blue and %d green roots of share %v (p < %.1g)", n.Blue, n.Green, share, p)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.requests)) {
+		t.Logf("%6d requests %-6s %d crossed", s.requests[kind], kind, s.crossings[kind])
+	}
+	t.Logf("%d certificates, %d starts after one", s.certificates, s.after)
 }

@@ -49,6 +49,7 @@ type config struct {
 	seed     uint64
 	blue     sdk.Stage // at the start; green is full
 	share    sdk.PerColor[int]
+	idle     bool // no release runs at the start
 	lossy    bool // some pushes and reports are lost
 	slow     bool // X thinks for long
 	starters bool
@@ -114,6 +115,11 @@ func inBubble(t *testing.T, cfg config) *checker {
 	stop := make(chan struct{})
 	w.background.Go(func() { w.traffic(stop) })
 	time.Sleep(w.delay(30))
+	if !cfg.idle { // the operator has been here before
+		if _, err := w.store.WaitConverged(w.ctx, channelName, 200*tick); err != nil {
+			w.fatal(err)
+		}
+	}
 	cfg.script(w)
 	time.Sleep(30 * tick)
 	w.busy.Store(false)
@@ -157,6 +163,9 @@ func (w *world) prepare() {
 	ch := &sdk.Channel{
 		APIVersion: sdk.APIVersion, Name: channelName, Revision: 1, State: sdk.Active, Services: []string{"A", "B", "C"},
 		Share: w.cfg.share, Stage: sdk.PerColor[sdk.Stage]{Blue: w.cfg.blue, Green: sdk.Full}, WhenEmpty: sdk.UseOther,
+	}
+	if w.cfg.idle {
+		ch.State = sdk.Idle
 	}
 	index := &sdk.Index{
 		APIVersion: sdk.APIVersion, Revision: 1, Channels: map[string]int64{channelName: 1},
@@ -253,7 +262,8 @@ func (w *world) forget(p *process) {
 }
 
 // restart stops a process in order and starts it again after a while.
-func (w *world) restart(p *process, s spec) {
+func (w *world) restart(s spec) {
+	p := w.find(s.name() + ".")[0]
 	w.note("%s restarts", p.id.Boot)
 	p.stop()
 	time.Sleep(10*tick + w.delay(20))
