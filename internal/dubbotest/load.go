@@ -92,7 +92,7 @@ func (n *node) root(ctx context.Context, wanted bool) (context.Context, func()) 
 
 // Limits of follow.
 const (
-	followPause = 2 * time.Millisecond
+	followPause = 10 * time.Millisecond
 	followLimit = time.Minute
 )
 
