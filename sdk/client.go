@@ -38,11 +38,15 @@ type Client struct {
 	nextSub  int
 	closing  bool
 	progress map[string]ChannelReport // as evaluated last
+	reached  map[string]int64         // revision that the process was converged at last
 
 	wake   chan struct{} // there is something for the run loop
 	report chan struct{} // there is something for the report loop
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+
+	leaving chan struct{} // closed when Shutdown begins
+	goodbye chan struct{} // closed when that has been reported
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
 
 	// Owned by the run loop.
 	state     *ruleState
@@ -93,8 +97,9 @@ func NewClient(id Identity, source Source, opts ...Option) (*Client, error) {
 	c := &Client{
 		id: id, source: source, cfg: newConfig(id, opts), started: time.Now(),
 		loaded: make(chan struct{}), inbox: map[string][]string{}, refresh: map[string]bool{},
-		asked: map[string]int64{}, subs: map[int]*subscription{}, progress: map[string]ChannelReport{},
+		asked: map[string]int64{}, subs: map[int]*subscription{}, progress: map[string]ChannelReport{}, reached: map[string]int64{},
 		wake: make(chan struct{}, 1), report: make(chan struct{}, 1), cancel: cancel,
+		leaving: make(chan struct{}), goodbye: make(chan struct{}),
 		watching: map[string]func(){},
 	}
 	c.activity.onEdge = c.edge
@@ -259,10 +264,13 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	c.closing = true
 	hooks := c.hooks
 	c.mu.Unlock()
+	close(c.leaving)
+	poke(c.report)
 	var errs []error
 	for phase := range StopClients {
 		errs = append(errs, runHooks(ctx, hooks, phase)...)
 	}
+	c.awaitGoodbye(ctx)
 	c.cancel()
 	c.wg.Wait()
 	for _, stop := range c.watching {
@@ -276,6 +284,24 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	}
 	errs = append(errs, runHooks(ctx, hooks, StopClients)...)
 	return errors.Join(errs...)
+}
+
+// goodbyeLimit bounds how long Shutdown waits for the report that says goodbye.
+const goodbyeLimit = time.Second
+
+// awaitGoodbye waits until the last report was sent, so that control does not
+// take the process for lost.
+func (c *Client) awaitGoodbye(ctx context.Context) {
+	if c.cfg.reporter == nil || c.Rules().Origin() == NotLoaded {
+		return
+	}
+	limit := time.NewTimer(goodbyeLimit)
+	defer limit.Stop()
+	select {
+	case <-c.goodbye:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
 }
 
 func runHooks(ctx context.Context, hooks []hook, phase Phase) (errs []error) {

@@ -16,6 +16,7 @@ func (c *Client) recheck() {
 	c.mu.Unlock()
 	now := make(map[string]ChannelReport, len(before))
 	changed := false
+	var reached []*Channel
 	for _, ch := range rules.Channels() {
 		was, known := before[ch.Name]
 		if known && was.Revision == ch.Revision && was.Converged == ch.Revision && !ch.IsActive() {
@@ -30,11 +31,17 @@ func (c *Client) recheck() {
 		if len(is.Blind) == 0 && rules.Origin() == FromSource {
 			is.Converged = ch.Revision
 		}
+		if is.Converged == ch.Revision {
+			reached = append(reached, ch)
+		}
 		now[ch.Name] = is
 		changed = changed || len(is.Blind) > 0 || was.Converged != is.Converged || was.Revision != is.Revision || !slices.Equal(was.Blind, is.Blind)
 	}
 	c.mu.Lock()
 	c.progress = now
+	for _, ch := range reached {
+		c.reached[ch.Name] = ch.Revision
+	}
 	c.mu.Unlock()
 	if changed || len(now) != len(before) {
 		poke(c.report)
@@ -65,6 +72,17 @@ func (c *Client) Converged(channel string) bool {
 	return ok && p.Converged == p.Revision
 }
 
+// HasConverged reports whether the process was converged with the channel at the
+// revision of the present rules at any time. What it sees no more went away
+// since then; it is not on its way here.
+func (c *Client) HasConverged(channel string) bool {
+	ch := c.Rules().Channel(channel)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	revision, ok := c.reached[channel]
+	return ok && ch != nil && revision == ch.Revision
+}
+
 // maxRecent is how many idle channels that changed lately a report names.
 const maxRecent = 4
 
@@ -82,6 +100,7 @@ func (c *Client) State() Report {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	r.Leaving = c.closing
 	for _, p := range c.parts {
 		r.Caps = append(r.Caps, p.name)
 	}
@@ -123,7 +142,7 @@ func (c *Client) reportLoop(ctx context.Context) {
 		if c.Rules().Origin() == NotLoaded {
 			continue // the first rules ask again, and only they know the delay
 		}
-		if !pause(ctx, c.cfg.jitter(c.Rules().Settings().Jitter())) {
+		if !c.spread(ctx) {
 			return
 		}
 		now := c.State()
@@ -143,7 +162,24 @@ func (c *Client) reportLoop(ctx context.Context) {
 		}
 		seq, sent, owed = now.Seq, now, false
 		c.stats.reports.Add(1)
+		if now.Leaving {
+			close(c.goodbye)
+			return
+		}
 	}
+}
+
+// spread waits the random delay before a report, or until Shutdown begins. It
+// reports whether the context still stands.
+func (c *Client) spread(ctx context.Context) bool {
+	t := time.NewTimer(c.cfg.jitter(c.Rules().Settings().Jitter()))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.leaving:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // edgeBudget is how many reports per revision tell that a closing colour went
@@ -164,7 +200,7 @@ type spending struct {
 // worthSending reports whether now says something that control waits for and
 // sent did not say.
 func worthSending(sent, now *Report, spent map[string]spending, rules *Rules) bool {
-	worth := sent.Origin != now.Origin || now.Index != 0 && sent.Index != now.Index ||
+	worth := sent.Origin != now.Origin || sent.Leaving != now.Leaving || now.Index != 0 && sent.Index != now.Index ||
 		!slices.Equal(sent.Problems, now.Problems) || !slices.Equal(sent.Caps, now.Caps)
 	for _, is := range now.Channels {
 		was, _ := sent.Of(is.Channel)

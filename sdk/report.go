@@ -16,6 +16,7 @@ type Report struct {
 	Channels []ChannelReport // the active ones, and those that changed lately
 	Problems []string        // what is wrong with the rules as read, shortened
 	Caps     []string        // which adapters run: rpc, mq, job
+	Leaving  bool            // shutting down: once it is gone, it is not missed
 }
 
 // ChannelReport is the part of a [Report] about one channel.

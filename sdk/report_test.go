@@ -381,3 +381,16 @@ func TestCapsAreReported(t *testing.T) {
 		}
 	})
 }
+
+func TestGoodbyeDoesNotWaitForTheDelay(t *testing.T) {
+	reporting(t, 5*time.Second, func(t *testing.T, w *world, r *counting, _ *blindPart) {
+		before, began := r.n(), time.Now()
+		leaving := false
+		r.onClose = func() { got, _ := r.last(t); leaving = got.Leaving }
+		w.stop()
+		w.reports(r, before, 1)
+		if !leaving || time.Since(began) > time.Millisecond {
+			t.Errorf("said goodbye: %t, after %s; want at once, before the report is withdrawn", leaving, time.Since(began))
+		}
+	})
+}

@@ -16,7 +16,7 @@ type HoldKind string
 
 // The kinds.
 const (
-	Missing    HoldKind = "missing"    // was seen in this release and is gone without a successor
+	Missing    HoldKind = "missing"    // was seen in this release and is gone without a goodbye or a successor
 	Short      HoldKind = "short"      // fewer processes than there must be
 	Behind     HoldKind = "behind"     // does not follow the revision yet
 	Blind      HoldKind = "blind"      // follows it, but does not see everything that it must
@@ -141,7 +141,7 @@ func (r *roster) sorted() []*member {
 }
 
 // present returns the members that are listed, missing those that are expected
-// and not. A process that was replaced is not missing: one of the same service,
+// and not. A process that said goodbye is not missing. A process that was replaced is not missing: one of the same service,
 // colour and host that came after it was gone excuses one.
 func (r *roster) present() (present, missing []*member) {
 	successors := map[*member]bool{}
@@ -150,7 +150,7 @@ func (r *roster) present() (present, missing []*member) {
 		switch {
 		case m.listed:
 			present = append(present, m)
-		case !m.excused && !replaced(m, all, successors):
+		case !m.excused && !m.last.Leaving && !replaced(m, all, successors):
 			missing = append(missing, m)
 		}
 	}

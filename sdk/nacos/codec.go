@@ -38,6 +38,7 @@ type wire struct {
 	Channels []wireChannel `json:"ch,omitempty"`
 	Problems []string      `json:"pr,omitempty"`
 	Caps     []string      `json:"ca,omitempty"`
+	Leaving  bool          `json:"l,omitempty"`
 }
 
 type wireChannel struct {
@@ -67,7 +68,7 @@ func marshal(r *sdk.Report) (string, error) {
 	w := wire{
 		Version: wireVersion, Service: id.Service, Color: string(color), Release: short(id.Version), Host: short(id.Host),
 		PID: id.PID, Boot: id.Boot, Start: millis(id.Start), Seq: r.Seq, At: millis(r.At), Origin: r.Origin, Index: r.Index,
-		Problems: shortList(r.Problems), Caps: shortList(r.Caps),
+		Problems: shortList(r.Problems), Caps: shortList(r.Caps), Leaving: r.Leaving,
 	}
 	for _, c := range r.Channels {
 		w.Channels = append(w.Channels, wireChannel{
@@ -104,7 +105,7 @@ func unmarshal(text string) (sdk.Report, error) {
 		Identity: sdk.Identity{
 			Service: w.Service, Color: color, Version: w.Release, Host: w.Host, PID: w.PID, Boot: w.Boot, Start: moment(w.Start),
 		},
-		Seq: w.Seq, At: moment(w.At), Origin: w.Origin, Index: w.Index, Problems: w.Problems, Caps: w.Caps,
+		Seq: w.Seq, At: moment(w.At), Origin: w.Origin, Index: w.Index, Problems: w.Problems, Caps: w.Caps, Leaving: w.Leaving,
 	}
 	for _, c := range w.Channels {
 		r.Channels = append(r.Channels, sdk.ChannelReport{

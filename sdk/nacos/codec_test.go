@@ -47,7 +47,7 @@ func drawReport(t *rapid.T) sdk.Report {
 		},
 		Seq: rapid.Int64Range(0, 1<<62).Draw(t, "seq"), At: moment(rapid.Int64Range(0, 1<<41).Draw(t, "at")),
 		Origin: sdk.Origin(rapid.IntRange(0, 3).Draw(t, "origin")), Index: rapid.Int64().Draw(t, "index"),
-		Problems: drawList(t, "problems"), Caps: drawList(t, "caps"),
+		Problems: drawList(t, "problems"), Caps: drawList(t, "caps"), Leaving: rapid.Bool().Draw(t, "leaving"),
 	}
 	for i := range rapid.IntRange(0, 32).Draw(t, "channels") {
 		r.Channels = append(r.Channels, sdk.ChannelReport{
