@@ -70,11 +70,11 @@ func (n *Naming) outdated() (list []*record) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	want := n.wanted()
-	if n.closed || (!want.Governed && n.id.Color == sdk.Neutral) {
+	if n.closed {
 		return nil
 	}
 	for _, r := range n.records {
-		if !r.confirmed || r.sent != want {
+		if r.owed || want.Governed && (!r.confirmed || r.sent != want) {
 			list = append(list, r)
 		}
 	}

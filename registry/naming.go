@@ -87,7 +87,9 @@ func governs(service string) bool {
 	return true
 }
 
-// RegisterInstance registers as the rules want it.
+// RegisterInstance registers as the rules want it. While the server does not
+// answer at all it reports success and registers later: a process that starts
+// meanwhile is not to end for it.
 func (n *Naming) RegisterInstance(param vo.RegisterInstanceParam) (bool, error) {
 	if !governs(param.ServiceName) {
 		return n.INamingClient.RegisterInstance(param)
@@ -150,12 +152,25 @@ func (n *Naming) register(r *record) (bool, error) {
 	want := n.wanted()
 	n.mu.Unlock()
 	ok, err := n.send(r, want)
-	if err == nil && !ok {
+	switch {
+	case err != nil && n.unreachable(err):
+		n.log.Warn("bluegreen: the registry does not answer; registering as soon as it does", "service", r.service, "error", err)
+		n.mu.Lock()
+		r.owed = true
+		n.mu.Unlock()
+		ok, err = true, nil
+	case err == nil && !ok:
 		err = fmt.Errorf("service %q, metadata of %d characters: %w", r.service, size(r.params(n.id, want)[0].Metadata), ErrRefused)
 		n.log.Error("bluegreen: registration refused", "error", err)
 	}
 	n.poke()
 	return ok, err
+}
+
+// unreachable reports whether a write failed for want of a server, not because of
+// what it said.
+func (n *Naming) unreachable(err error) bool {
+	return strings.Contains(err.Error(), "client not connected") || !n.ServerHealthy()
 }
 
 // send writes a record; the caller holds n.write.
@@ -173,7 +188,7 @@ func (n *Naming) send(r *record, want State) (ok bool, err error) {
 	r.at = time.Now()
 	r.confirmed = ok && err == nil
 	if r.confirmed {
-		r.sent, r.held = want, false
+		r.sent, r.held, r.owed = want, false, false
 	}
 	n.mu.Unlock()
 	n.client.Recheck()

@@ -37,6 +37,7 @@ type record struct {
 	batch          *vo.BatchRegisterInstanceParam // or
 	sent           State                          // what the server has confirmed
 	confirmed      bool
+	owed           bool      // the framework was told that it is registered, but the server did not answer
 	at             time.Time // of the last write
 	held           bool      // not disabled because the other colour has no instance
 	drift          string    // what somebody else changed

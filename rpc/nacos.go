@@ -56,7 +56,7 @@ func (r Registry) own(client *sdk.Client, opts []registry.Option) (*registry.Nam
 		return clients.NewNamingClient(vo.NacosClientParam{ClientConfig: &c, ServerConfigs: servers})
 	})
 	naming := registry.Decorate(entry.Client(), client, append([]registry.Option{reader}, opts...)...)
-	entry.SetClient(naming)
+	entry.SetClient(patient{naming, client.Logger()})
 	return naming, nil
 }
 
