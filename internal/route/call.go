@@ -153,7 +153,7 @@ func pick[T comparable](c *Call, v *view.View[T]) view.Picked[T] {
 	p := v.Pick(c.rules, caller, request, keep)
 	d := p.Decision
 	if ch := c.rules.Channel(d.Channel); ch != nil && ch.WhenEmpty == sdk.Fail && d.Crossing() {
-		caller.Converged = client.Converged(d.Channel)
+		caller.Converged = client.HasConverged(d.Channel)
 		p = v.Pick(c.rules, caller, request, keep)
 		d = p.Decision
 	}
