@@ -267,7 +267,14 @@ func (n *node) serve() error {
 		}
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve() }()
+	go func() {
+		err := srv.Serve()
+		failed <- err
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "node: serve:", err)
+			os.Exit(1)
+		}
+	}()
 	return waitListening(n.cfg.Port, failed)
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"dubbo.apache.org/dubbo-go/v3/protocol/triple/triple_protocol"
+
 	"github.com/bluegreen-go/bluegreen/tracing"
 )
 
@@ -53,7 +55,7 @@ func (n *node) step(ctx context.Context, c planned) (string, error) {
 	case "@fail":
 		most, _ := strconv.Atoi(c.arg)
 		if n.odd.fail(most) {
-			return "", errors.New("failing as told")
+			return "", triple_protocol.NewError(triple_protocol.CodeUnavailable, errors.New("failing as told"))
 		}
 	default:
 		if strings.HasPrefix(c.iface, "@") {

@@ -68,7 +68,8 @@ func Start(t testing.TB, cfg Config) *Node {
 	return n
 }
 
-// Spawn starts a node without waiting for it.
+// Spawn starts a node without waiting for it. Its connections to Nacos have the
+// labels app_app and app_color.
 func Spawn(t testing.TB, cfg Config) *Node {
 	t.Helper()
 	if cfg.Dir == "" {
@@ -87,7 +88,8 @@ func Spawn(t testing.TB, cfg Config) *Node {
 	}
 	n := &Node{t: t, Cfg: cfg, cmd: exec.Command(exe), wait: map[int]chan answer{0: make(chan answer, 1)}, gone: make(chan struct{})}
 	n.cmd.Env = append(os.Environ(), EnvNode+"="+string(raw),
-		sdk.EnvColor+"="+cfg.Color, sdk.EnvVersion+"="+cfg.Version, sdk.EnvService+"="+cfg.Service)
+		sdk.EnvColor+"="+cfg.Color, sdk.EnvVersion+"="+cfg.Version, sdk.EnvService+"="+cfg.Service,
+		"nacos_app_conn_labels=app="+cfg.App+",color="+cfg.Color)
 	n.cmd.Dir = cfg.Dir
 	n.cmd.Stderr = &n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
