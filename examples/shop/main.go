@@ -28,6 +28,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -98,12 +99,16 @@ func run(args []string) error {
 	return nil
 }
 
-// endWithInput ends the demo when a pipe at its standard input is closed, so that it never outlives who started it.
+// endWithInput ends the demo when a pipe at its standard input is closed, so that it never outlives who started it. One
+// that is closed from the beginning, as some build servers have it, means nothing.
 func endWithInput(cancel context.CancelCauseFunc) {
 	info, err := os.Stdin.Stat()
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		return
 	}
+	began := time.Now()
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	cancel(errors.New("standard input was closed"))
+	if time.Since(began) > time.Second {
+		cancel(errors.New("standard input was closed"))
+	}
 }
