@@ -19,6 +19,13 @@ import (
 // the SDK leak to a colour whose share is 0 and whose weight is 1.
 const fullWeight = 10000
 
+// How soon a process finds out by itself that a push was lost, of rules and of its own record. On a laptop with more to
+// do than it can that happens; the defaults of half a minute would make the demo wait for it.
+const (
+	pollInterval      = 5 * time.Second
+	reconcileInterval = 10 * time.Second
+)
+
 // link is what a process has of the SDK.
 type link struct {
 	client    *sdk.Client
@@ -32,7 +39,7 @@ type link struct {
 func install(spec childSpec) (*link, error) {
 	dir := filepath.Join(spec.Dir, spec.Service+"-"+strconv.Itoa(spec.Port))
 	client, err := nacos.Start(spec.Service, nacos.Config{Address: spec.Nacos, Group: spec.RulesGroup, CacheDir: spec.Dir},
-		sdk.WithLastGoodFile(filepath.Join(dir, "last-good.yaml")))
+		sdk.WithLastGoodFile(filepath.Join(dir, "last-good.yaml")), sdk.WithPollInterval(pollInterval))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +47,7 @@ func install(spec childSpec) (*link, error) {
 	nacosRegistry := rpc.Registry{Address: spec.Nacos, CacheDir: filepath.Join(dir, "cache"), LogDir: filepath.Join(dir, "log")}
 	l.installed, err = rpc.Install(l.tracer, []rpc.Registry{nacosRegistry},
 		rpc.WithShutdown(graceful_shutdown.WithConsumerUpdateWaitTime(time.Second)),
-		rpc.WithRegistryOptions(registry.WithFullWeight(fullWeight)))
+		rpc.WithRegistryOptions(registry.WithFullWeight(fullWeight), registry.WithReconcileInterval(reconcileInterval)))
 	if err != nil {
 		_ = l.stop()
 		return nil, err

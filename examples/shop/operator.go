@@ -12,9 +12,9 @@ import (
 
 // How long the operator waits on a laptop, where a call takes milliseconds. The defaults are longer.
 const (
-	settleTime = time.Second     // the longest that a request may be under way
-	quietTime  = 2 * time.Second // before a certificate
-	waitLimit  = time.Minute     // for everybody to follow
+	settleTime = time.Second      // the longest that a request may be under way
+	quietTime  = 2 * time.Second  // before a certificate
+	waitLimit  = 90 * time.Second // for everybody to follow
 	pollEvery  = 250 * time.Millisecond
 )
 
