@@ -69,7 +69,8 @@ func (r *colorRouter) Notify(invokers []base.Invoker) {
 }
 
 // classify says whose an instance is: by our own key, else by the application
-// that registered it.
+// that registered it. What offers no interface is a registry among several, with
+// the caller's own application in its URL; behind it is a list of its own.
 func classify(invoker base.Invoker) view.Class {
 	url := invoker.GetURL()
 	if url == nil {
@@ -77,7 +78,7 @@ func classify(invoker base.Invoker) view.Class {
 	}
 	color, _ := sdk.ParseColor(url.GetParam(registry.KeyColor, "")) // an unknown colour is none
 	service := url.GetParam(registry.KeyService, "")
-	if service == "" {
+	if service == "" && url.GetParam(constant.InterfaceKey, "") != "" {
 		service = url.GetParam(constant.ApplicationKey, "")
 	}
 	return view.Class{Service: service, Color: color}
