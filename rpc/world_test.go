@@ -83,11 +83,22 @@ func (w *world) converged(revision int64, nodes ...*dubbotest.Node) {
 			last = n.State()
 			ok := len(last.Channels) > 0 && last.Channels[0].Converged == revision
 			if !ok {
-				w.last = fmt.Sprintf("%+v", last)
+				w.last = fmt.Sprintf("%+v; Nacos has %s", last, w.listed())
 			}
 			return ok
 		})
 	}
+}
+
+// listed says which providers Nacos has.
+func (w *world) listed() string {
+	var all []string
+	for _, service := range w.dev.Services("DEFAULT_GROUP") {
+		for _, i := range w.dev.Instances("DEFAULT_GROUP", service) {
+			all = append(all, fmt.Sprintf("%s %s %d enabled=%t", service, i.Metadata["bg.color"], i.Port, i.Enable))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // record returns what Nacos has of a node's interface.
