@@ -123,18 +123,35 @@ func (a *arm) warm(t testing.TB) {
 	a.measure(warmCalls)
 }
 
+// chunk is how many calls are measured at a time. What happens in the background
+// now and then, such as a report or a heartbeat, falls into few chunks, and the
+// median leaves it out.
+const chunk = 50
+
+// measure makes the calls, rounded up to whole chunks.
 func (a *arm) measure(calls int) Sample {
-	before := a.provider.Usage()
-	load := a.caller.Load(a.iface, calls, a.asOne)
-	p := a.provider.Usage().Sub(before)
-	n := float64(calls)
-	micros := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+	var callerAllocs, providerAllocs, callerBytes, providerBytes, took []float64
+	var cpu time.Duration
+	for done := 0; done < calls; done += chunk {
+		before := a.provider.Usage()
+		load := a.caller.Load(a.iface, chunk, a.asOne)
+		p := a.provider.Usage().Sub(before)
+		cpu += load.Used.CPU + p.CPU
+		callerAllocs = append(callerAllocs, float64(load.Used.Mallocs)/chunk)
+		providerAllocs = append(providerAllocs, float64(p.Mallocs)/chunk)
+		callerBytes = append(callerBytes, float64(load.Used.Bytes)/chunk)
+		providerBytes = append(providerBytes, float64(p.Bytes)/chunk)
+		took = append(took, micros(load.P50))
+	}
+	median := func(sample []float64) float64 { return MedianOf(sample).Median }
 	return Sample{
-		CallerAllocs: float64(load.Used.Mallocs) / n, ProviderAllocs: float64(p.Mallocs) / n,
-		CallerBytes: float64(load.Used.Bytes) / n, ProviderBytes: float64(p.Bytes) / n,
-		CPUMicros: micros(load.Used.CPU+p.CPU) / n, P50Micros: micros(load.P50), P99Micros: micros(load.P99),
+		CallerAllocs: median(callerAllocs), ProviderAllocs: median(providerAllocs),
+		CallerBytes: median(callerBytes), ProviderBytes: median(providerBytes),
+		CPUMicros: micros(cpu) / float64(len(took)*chunk), P50Micros: median(took),
 	}
 }
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // run measures every arm in every round. The order turns, so that no arm is
 // always the first after a pause or next to the same one.

@@ -15,7 +15,8 @@ const (
 	Root    = "root of a request"
 )
 
-// Sample is what one round of calls took in one arm, per call.
+// Sample is what one round of calls took in one arm, per call. All but the CPU
+// time are medians over small parts of the round.
 type Sample struct {
 	CallerAllocs   float64 `json:"callerAllocs"`
 	ProviderAllocs float64 `json:"providerAllocs"`
@@ -23,7 +24,6 @@ type Sample struct {
 	ProviderBytes  float64 `json:"providerBytes"`
 	CPUMicros      float64 `json:"cpuMicros"` // of both processes
 	P50Micros      float64 `json:"p50Micros"`
-	P99Micros      float64 `json:"p99Micros"`
 }
 
 // Report holds the raw numbers.
