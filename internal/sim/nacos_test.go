@@ -165,7 +165,10 @@ type source struct{ p *process }
 
 // Load implements sdk.Source.
 func (s source) Load(_ context.Context, dataID string) (string, error) {
-	time.Sleep(s.p.delay("load", 5))
+	if s.p.joined && time.Since(s.p.id.Start) < 40*tick {
+		return "", errCut // the server is slow to let it in
+	}
+	time.Sleep(s.p.delay("load", s.p.w.cfg.limits.rules))
 	if s.p.cut.Load() {
 		return "", errCut
 	}

@@ -24,9 +24,10 @@ import (
 
 // process is one process of the estate. What it decides is the real code.
 type process struct {
-	w     *world
-	id    sdk.Identity
-	plain bool // without the SDK: forwards the text at best, and picks by weight
+	w      *world
+	id     sdk.Identity
+	joined bool // was away for long, and has an old last-good file
+	plain  bool // without the SDK: forwards the text at best, and picks by weight
 
 	client *sdk.Client
 	tracer *tracing.Tracer
@@ -69,7 +70,7 @@ func (w *world) start(s spec) *process {
 	w.mu.Lock()
 	w.boots++
 	p := &process{
-		w: w, plain: s.plain, subs: map[string]*subscription{}, down: map[*process]time.Time{}, stopStarter: make(chan struct{}),
+		w: w, plain: s.plain, joined: s.lastGood != "", subs: map[string]*subscription{}, down: map[*process]time.Time{}, stopStarter: make(chan struct{}),
 		streams: map[string]*rand.Rand{},
 		id: sdk.Identity{
 			Service: s.service, Color: s.color, Version: "v1", Host: "h-" + s.name(), PID: w.boots,
@@ -85,7 +86,7 @@ func (w *world) start(s spec) *process {
 		p.subs[service] = w.registry.subscribe(p, service)
 	}
 	if s.service != "gateway" && s.service != "caller" {
-		p.register()
+		time.AfterFunc(p.delay("boot", 10), p.register)
 	}
 	if p.client != nil {
 		p.client.AddPart("rpc", sdk.PartFunc(p.behind))
@@ -166,7 +167,7 @@ func (p *process) grace(context.Context) error {
 	if p.w.ending.Load() || p.dead.Load() {
 		return nil
 	}
-	time.Sleep(60 * tick)
+	time.Sleep(120 * tick)
 	for p.running.Load() > 0 {
 		time.Sleep(tick)
 	}
@@ -239,7 +240,9 @@ func (p *process) delay(purpose string, n int) time.Duration {
 	return time.Duration(p.stream(purpose).Int64N(int64(n)*int64(tick) + 1))
 }
 
-func (p *process) jitter(time.Duration) time.Duration { return p.delay("jitter", 20) }
+func (p *process) jitter(time.Duration) time.Duration {
+	return p.delay("jitter", p.w.cfg.limits.jitter)
+}
 
 func (p *process) is(pattern string) bool { return strings.HasPrefix(p.id.Boot, pattern) }
 
@@ -249,7 +252,7 @@ func (p *process) rulesDelay() time.Duration {
 			return d
 		}
 	}
-	return p.delay("rules", 30)
+	return p.delay("rules", p.w.cfg.limits.rules)
 }
 
 func (p *process) viewDelay(service string) time.Duration {
@@ -258,7 +261,7 @@ func (p *process) viewDelay(service string) time.Duration {
 			return d
 		}
 	}
-	return p.delay("view "+service, 30)
+	return p.delay("view "+service, p.w.cfg.limits.view)
 }
 
 func (p *process) lookDelay() time.Duration {
@@ -430,8 +433,8 @@ func (p *process) handle(rq *request, n *node, text string) error {
 // work thinks and makes the calls below a node.
 func (p *process) work(ctx context.Context, rq *request, n *node) error {
 	think := p.delay("think", 3)
-	if n.service == "X" && p.w.cfg.slow && p.random("slow", 4) == 0 {
-		think = p.delay("slow", 150)
+	if n.service == "X" && p.w.cfg.slow > 0 && p.random("slow", 4) == 0 {
+		think = p.delay("slow", p.w.cfg.slow)
 	}
 	time.Sleep(think)
 	if p.dead.Load() {

@@ -105,7 +105,7 @@ func (r *registryServer) remove(p *process, service string) {
 func (r *registryServer) notify(service string) {
 	now := r.enabled(service)
 	for _, s := range r.subs[service] {
-		if r.w.cfg.lossy && s.p.random("lost view", 30) == 0 {
+		if r.w.cfg.lossy && s.p.random("lost view", r.w.cfg.limits.lost) == 0 {
 			time.AfterFunc(60*tick+s.p.delay("heal", 60), func() { r.tell(s) })
 			continue
 		}

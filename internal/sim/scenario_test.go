@@ -49,7 +49,7 @@ func opening(seed uint64, script func(*world)) config {
 func closing(seed uint64, script func(*world)) config {
 	return config{
 		seed: seed, blue: sdk.Full, share: sdk.Both(1), starters: true,
-		lossy: seed%2 == 0, slow: seed%4 >= 2, script: script,
+		lossy: seed%2 == 0, slow: 150 * int(seed%4/2), script: script,
 	}
 }
 
@@ -59,6 +59,9 @@ func gray(seed uint64, script func(*world)) config {
 	c.blue, c.share = sdk.Consuming, sdk.PerColor[int]{Blue: 1, Green: 3}
 	return c
 }
+
+// wait lets ticks pass.
+func (w *world) wait(ticks int) { time.Sleep(time.Duration(ticks) * tick) }
 
 // must notes an operation that ended otherwise than it should.
 func (w *world) must(err error) {
@@ -150,14 +153,22 @@ func (w *world) closeAndRestart() {
 // closeCutOff loses a gateway before blue is closed or early while it is.
 // Nothing may be certified as long as it may be calling.
 func (w *world) closeCutOff() {
-	w.beside(100, func() { w.find("gateway-1")[0].cutOff() }, func(w *world) {
+	gateway := w.find("gateway-1.")[0]
+	w.beside(100, gateway.cutOff, func(w *world) {
 		time.Sleep(w.delay(120))
-		w.closeHeld()
+		w.closeHeld(gateway)
 	})
 }
 
-func (w *world) closeHeld() {
-	c, err := w.store.With(store.WithTimeout(500*tick)).Close(w.ctx, channelName, sdk.Blue)
+func (w *world) closeHeld(gone *process) {
+	s := w.store.With(store.WithTimeout(500 * tick))
+	if w.cfg.without.missing {
+		_, err := s.With(store.WithTimeout(5000*tick), store.WithDead(gone.id.Boot)).Close(w.ctx, channelName, sdk.Blue)
+		w.must(err)
+		w.wait(100)
+		return
+	}
+	c, err := s.Close(w.ctx, channelName, sdk.Blue)
 	var wait *store.WaitError
 	switch {
 	case err == nil:

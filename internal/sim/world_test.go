@@ -16,8 +16,8 @@ import (
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
-// tick is the unit of the model. Delays: rules and views up to 30 ticks after a
-// change, registry writes and reports up to 20 more, callers wait 40 to 50.
+// tick is the unit of the model. Rules follow a change within 30 ticks, views
+// within 100, registry writes and reports wait up to 20, and callers 40 to 50.
 const tick = 10 * time.Millisecond
 
 // channelName is the one channel; A, B and C are in it, the others are not.
@@ -44,6 +44,17 @@ type mutant struct {
 	memory        bool // the trail does not remember: every call decides anew
 }
 
+// limits are the greatest delays of a run, in ticks, and how often one of many
+// pushes of the registry is lost.
+type limits struct{ rules, view, jitter, lost int }
+
+// drawLimits draws a run's own limits, so that now one thing is late and now
+// another.
+func drawLimits(seed uint64) limits {
+	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // replayable on purpose
+	return limits{rules: 3 + r.IntN(28), view: 3 + r.IntN(98), jitter: r.IntN(21), lost: 4 + r.IntN(30)}
+}
+
 // config is one run.
 type config struct {
 	seed     uint64
@@ -51,7 +62,8 @@ type config struct {
 	share    sdk.PerColor[int]
 	idle     bool // no release runs at the start
 	lossy    bool // some pushes and reports are lost
-	slow     bool // X thinks for long
+	slow     int  // X thinks for up to so many ticks, now and then; 0: as long as others
+	limits   limits
 	starters bool
 	without  mutant
 	skip     []spec // processes that the script starts later
@@ -100,6 +112,9 @@ func run(t *testing.T, cfg config) *checker {
 }
 
 func inBubble(t *testing.T, cfg config) *checker {
+	if cfg.limits == (limits{}) {
+		cfg.limits = drawLimits(cfg.seed)
+	}
 	w := &world{t: t, ctx: t.Context(), cfg: cfg, began: time.Now(), rng: rand.New(rand.NewPCG(cfg.seed, 0))} //nolint:gosec // replayable on purpose
 	w.check = newChecker(w)
 	w.config, w.registry = newConfigServer(w), newRegistryServer(w)
@@ -110,13 +125,13 @@ func inBubble(t *testing.T, cfg config) *checker {
 			w.start(s)
 		}
 	}
-	time.Sleep(200 * tick) // everybody has read, registered and seen
+	time.Sleep(400 * tick) // everybody has read, registered and seen
 	w.busy.Store(true)
 	stop := make(chan struct{})
 	w.background.Go(func() { w.traffic(stop) })
 	time.Sleep(w.delay(30))
 	if !cfg.idle { // the operator has been here before
-		if _, err := w.store.WaitConverged(w.ctx, channelName, 200*tick); err != nil {
+		if _, err := w.store.WaitConverged(w.ctx, channelName, 300*tick); err != nil {
 			w.fatal(err)
 		}
 	}
@@ -147,7 +162,7 @@ func (w *world) operator(name string, opts ...store.Option) *store.Store {
 	if w.cfg.without.minimum {
 		need = map[string]int{"A": 0, "B": 0, "C": 0}
 	}
-	quiet := settle + 300*tick // two push delays, and a lost push is healed
+	quiet := settle + 320*tick // two push delays, and a lost push is healed
 	if w.cfg.without.quiet {
 		quiet = 0
 	}
@@ -217,8 +232,8 @@ func (w *world) traffic(stop chan struct{}) {
 		if kind == "plain" {
 			from = w.pick("caller")
 		}
-		if from == nil {
-			continue
+		if from == nil || from.cut.Load() && w.random(30) > 0 {
+			continue // who is cut off is nearly idle: nobody would notice it otherwise
 		}
 		rq := w.request(kind, graph(kind, w.random))
 		w.flights.Go(func() { from.begin(rq) })
