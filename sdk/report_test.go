@@ -148,7 +148,7 @@ func TestBlindThenConverged(t *testing.T) {
 		before := r.n()
 		w.publish(channel(revision(6)))
 		w.following(6)
-		if w.client.Converged("shop") {
+		if w.client.Converged("shop") || w.client.HasConverged("shop") {
 			t.Error("converged while a part is behind")
 		}
 		time.Sleep(2*time.Second - 1)
@@ -174,6 +174,14 @@ func TestBlindThenConverged(t *testing.T) {
 		w.reports(r, before, 3)
 		if _, shop := r.last(t); shop.Converged != 0 {
 			t.Errorf("report %+v, want not converged", shop)
+		}
+		if w.client.Converged("shop") || !w.client.HasConverged("shop") {
+			t.Error("want converged at this revision once, and not now")
+		}
+		w.publish(channel(revision(7)))
+		w.following(7)
+		if w.client.HasConverged("shop") {
+			t.Error("converged at a revision that it was never converged at")
 		}
 	})
 }
