@@ -167,6 +167,12 @@ func (c *checker) isCertified(color sdk.Color) bool {
 	return c.certified.Of(color) != nil
 }
 
+func (c *checker) stageOf(color sdk.Color) sdk.Stage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stage.Of(color)
+}
+
 // started sees what begins on a process of the channel.
 func (c *checker) started(rq *request, p *process) {
 	if !c.isCertified(p.id.Color) {

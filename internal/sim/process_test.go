@@ -83,7 +83,9 @@ func (w *world) start(s spec) *process {
 		p.link(s)
 	}
 	for _, service := range services {
-		p.subs[service] = w.registry.subscribe(p, service)
+		if service != w.cfg.unseen {
+			p.subs[service] = w.registry.subscribe(p, service)
+		}
 	}
 	if s.service != "gateway" && s.service != "caller" {
 		time.AfterFunc(p.delay("boot", 10), p.register)

@@ -65,8 +65,11 @@ type config struct {
 	slow     int  // X thinks for up to so many ticks, now and then; 0: as long as others
 	limits   limits
 	starters bool
+	silent   bool // no requests but those of the script
+	empty    bool // no processes
 	without  mutant
 	skip     []spec // processes that the script starts later
+	unseen   string // a service that nobody calls
 	pace     int    // ticks between two requests; 0: 3
 	kinds    []string
 
@@ -121,16 +124,18 @@ func inBubble(t *testing.T, cfg config) *checker {
 	w.store = w.operator("ann")
 	w.prepare()
 	for _, s := range estate() {
-		if !slices.Contains(cfg.skip, s) {
+		if !cfg.empty && !slices.Contains(cfg.skip, s) {
 			w.start(s)
 		}
 	}
 	time.Sleep(400 * tick) // everybody has read, registered and seen
 	w.busy.Store(true)
 	stop := make(chan struct{})
-	w.background.Go(func() { w.traffic(stop) })
+	if !cfg.silent {
+		w.background.Go(func() { w.traffic(stop) })
+	}
 	time.Sleep(w.delay(30))
-	if !cfg.idle { // the operator has been here before
+	if len(cfg.skip) == 0 && !cfg.empty { // the operator has been here before
 		if _, err := w.store.WaitConverged(w.ctx, channelName, 300*tick); err != nil {
 			w.fatal(err)
 		}
@@ -185,6 +190,9 @@ func (w *world) prepare() {
 	index := &sdk.Index{
 		APIVersion: sdk.APIVersion, Revision: 1, Channels: map[string]int64{channelName: 1},
 		Owners: map[string]string{"A": channelName, "B": channelName, "C": channelName},
+	}
+	if w.cfg.idle {
+		index.Owners = map[string]string{}
 	}
 	w.put(sdk.ChannelDataID(channelName), ch)
 	w.put(sdk.IndexDataID, index)
