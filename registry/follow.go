@@ -31,6 +31,9 @@ func (n *Naming) follow(ctx context.Context) {
 	due := time.NewTimer(time.Hour)
 	due.Stop()
 	defer due.Stop()
+	verify := time.NewTimer(time.Hour)
+	verify.Stop()
+	defer verify.Stop()
 	pending, retry := false, retryFirst
 	for {
 		select {
@@ -48,12 +51,17 @@ func (n *Naming) follow(ctx context.Context) {
 			if pending || len(n.outdated()) == 0 {
 				continue
 			}
+		case <-verify.C:
+			n.reconcile(look)
+			continue
 		case <-due.C:
 		}
 		pending = false
 		switch again := n.writeOutdated(ctx, look); again {
 		case 0:
 			retry = retryFirst
+			// nacos-sdk-go may repeat an older registration when it reconnects.
+			verify.Reset(settleTime + sdk.RandomDelay(settleTime))
 		case heldPause:
 			pending = true
 			due.Reset(heldPause)
@@ -177,7 +185,7 @@ func (n *Naming) reconcile(look *looker) {
 	n.mu.Lock()
 	var settled []*record
 	for _, r := range n.records {
-		if r.confirmed && r.sent == want && want.Governed && time.Since(r.at) > settleTime {
+		if r.confirmed && r.sent == want && want.Governed && time.Since(r.at) >= settleTime {
 			settled = append(settled, r)
 		}
 	}

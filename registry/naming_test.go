@@ -257,3 +257,21 @@ func TestConsumersArePassedOn(t *testing.T) {
 		}
 	})
 }
+
+func TestLostWriteIsNoticedSoon(t *testing.T) {
+	inBubble(t, split(1, 1, sdk.Full, sdk.Full), func(b *bench) {
+		b.fake.set(func(f *fake) { f.others[service] = green() })
+		b.register()
+		b.after(time.Minute)
+		b.publish(split(0, 1, sdk.Out, sdk.Full))
+		b.after(jitter)
+		b.want(false, 1, "0")
+		b.fake.set(func(f *fake) { // an old registration is repeated
+			p := f.records[service][0]
+			p.Enable = true
+			f.records[service] = []vo.RegisterInstanceParam{p}
+		})
+		b.after(2*settleTime + jitter)
+		b.want(false, 1, "0")
+	})
+}
