@@ -120,8 +120,8 @@ func TestAllocationsOfACall(t *testing.T) {
 		most     float64
 	}{
 		{"no channel active", nil, false, 0},
-		{"in a request", []*sdk.Channel{checkout(sdk.UseOther)}, true, 3},
-		{"as the root", []*sdk.Channel{checkout(sdk.UseOther)}, false, 6},
+		{"in a request", []*sdk.Channel{checkout(sdk.UseOther)}, true, 1},
+		{"as the root", []*sdk.Channel{checkout(sdk.UseOther)}, false, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPath(t, sdk.Identity{Service: "gateway"}, c.channels...)

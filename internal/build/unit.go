@@ -14,7 +14,8 @@ import (
 // about code that is not ours. Everything else runs with it.
 var racy = []string{"github.com/nacos-group/nacos-sdk-go", "dubbo.apache.org/dubbo-go", "github.com/dubbogo", "github.com/apache/dubbo-getty"}
 
-// unit runs the module's own tests.
+// unit runs the module's own tests and those of benchmarks/, which hold what a
+// call may allocate.
 func (b *builder) unit() error {
 	pure, linked, err := b.split()
 	if err != nil {
@@ -34,6 +35,9 @@ func (b *builder) unit() error {
 	if len(linked) > 0 {
 		errs = append(errs, b.step("tests of what links dubbo-go or nacos-sdk-go (no race detector: they race with themselves)",
 			".", "go", slices.Concat(args, linked)...))
+	}
+	if b.exists("benchmarks/go.mod") {
+		errs = append(errs, b.step("what a call allocates", "benchmarks", "go", append(args, "./...")...))
 	}
 	return errors.Join(errs...)
 }

@@ -55,7 +55,7 @@ func startReaders(t testing.TB, address string, n int) *readers {
 func (r *readers) start(i int, exe, address string) {
 	r.t.Helper()
 	dir := r.t.TempDir()
-	cmd := exec.Command(exe, "-address", address, "-group", group, "-channel", channel, //nolint:gosec // the reader that was just built
+	cmd := exec.Command(exe, "-address", address, "-group", group, "-channel", channel,
 		"-service", "converge-reader-"+strconv.Itoa(i), "-dir", dir)
 	cmd.Env = append(os.Environ(), sdk.EnvColor+"=", sdk.EnvVersion+"=", sdk.EnvService+"=")
 	cmd.Dir = dir
