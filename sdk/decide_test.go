@@ -214,3 +214,15 @@ func TestStages(t *testing.T) {
 		t.Error("an idle channel's stage must be full")
 	}
 }
+
+func TestNothingRunsBeforeRulesAreRead(t *testing.T) {
+	for _, c := range []struct {
+		origin Origin
+		color  Color
+		want   Stage
+	}{{NotLoaded, Blue, Out}, {NotLoaded, Neutral, Full}, {FromSource, Blue, Full}, {FromFile, Blue, Full}, {Assumed, Blue, Full}} {
+		if got := NewRules(c.origin, Index{}, nil).StageOf("order", c.color); got != c.want {
+			t.Errorf("%s, %s: stage %s, want %s", c.origin, c.color, got, c.want)
+		}
+	}
+}

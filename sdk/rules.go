@@ -132,8 +132,12 @@ func (r *Rules) ActiveChannel(service string) *Channel {
 }
 
 // StageOf returns how far a colour of a service is in: Full if the service is in
-// no active channel or the colour is Neutral.
+// no active channel or the colour is Neutral. Before any rules were read, a colour
+// is Out: a starting process starts nothing.
 func (r *Rules) StageOf(service string, color Color) Stage {
+	if r.origin == NotLoaded && color != Neutral {
+		return Out
+	}
 	if c := r.owner[service]; c != nil && color != Neutral {
 		return c.Stage.Of(color)
 	}

@@ -106,10 +106,16 @@ func (n *Nacos) Load(ctx context.Context, dataID string) (string, error) {
 		if err == nil {
 			return content, nil
 		}
-		if !strings.Contains(err.Error(), "is limited") || !sleep(ctx, limitPause) {
+		if !passing(err) || !sleep(ctx, limitPause) {
 			return "", fmt.Errorf("nacos: load %s: %w", dataID, err)
 		}
 	}
+}
+
+// passing reports an answer that is another one a moment later: nacos-sdk-go's own
+// limit of reads, and a document that the server is just writing.
+func passing(err error) bool {
+	return strings.Contains(err.Error(), "is limited") || strings.Contains(err.Error(), "being modified")
 }
 
 // sleep waits, and reports whether the context still stands.
