@@ -61,8 +61,8 @@ func TestEmptyColourRefused(t *testing.T) {
 }
 
 // All processes of a colour are killed in the middle of a ramp, under load. A
-// caller cannot know of it before the registry does, so what may fail is what was
-// in flight, and what was sent until the registry noticed.
+// caller learns of it when its connections break, or from the registry: what may
+// fail is what was in flight, and what was sent until then.
 func TestColourKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, active("checkout", 1, 1, 3, "order"))
@@ -86,13 +86,12 @@ func TestColourKilled(t *testing.T) {
 	}
 	eventually(t, "the gateway is told", func() bool { return fmt.Sprint(gateway.State().Channels[0].Blind) == "[order/blue]" })
 	noticed := time.Since(killed)
-	failed := sum(gateway.Streamed().Errors)
 	before := colors(gateway.Streamed()).Green
 	progress(t, gateway, 200)
 	got := gateway.StopStream()
-	t.Logf("noticed within %v; %d failed of %d: %v", noticed, failed, sum(got.Replies), got.Errors)
-	if sum(got.Errors) > callers {
-		t.Errorf("%d calls failed, want at most the %d in flight: %v", sum(got.Errors), callers, got.Errors)
+	t.Logf("noticed within %v; %d calls failed, %d did not: %v", noticed, sum(got.Errors), sum(got.Replies), got.Errors)
+	if limit := 2 * callers; sum(got.Errors) > limit {
+		t.Errorf("%d calls failed, want at most %d, one in flight and one more of each caller: %v", sum(got.Errors), limit, got.Errors)
 	}
 	if c := colors(got); c.Green-before < 190 {
 		t.Errorf("%d of 200 calls went over to green", c.Green-before)
