@@ -90,8 +90,6 @@ func (f *fake) SelectAllInstances(p vo.SelectAllInstancesParam) ([]model.Instanc
 	return list, nil
 }
 
-func (f *fake) Unsubscribe(*vo.SubscribeParam) error { return nil }
-
 func (f *fake) CloseClient() { f.closed = true }
 
 // get returns the first record of a service.

@@ -248,16 +248,15 @@ func drift(want State, sent vo.RegisterInstanceParam, shown []model.Instance) st
 	return ""
 }
 
-// looker reads the registry afresh.
+// looker reads the registry, through a [Reader] if there is one.
 type looker struct {
-	open     func() (naming_client.INamingClient, error)
+	open     func() (Reader, error)
 	fallback naming_client.INamingClient
-	own      naming_client.INamingClient
+	own      Reader
 }
 
 // list returns the enabled instances of the record's service.
 func (l *looker) list(r *record) ([]model.Instance, error) {
-	from := l.fallback
 	if l.own == nil && l.open != nil {
 		own, err := l.open()
 		if err != nil {
@@ -266,14 +265,9 @@ func (l *looker) list(r *record) ([]model.Instance, error) {
 		l.own = own
 	}
 	if l.own != nil {
-		from = l.own
+		return l.own.Instances(r.group, r.service)
 	}
-	list, err := from.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: r.service, GroupName: r.group})
-	if l.own != nil {
-		// Forget the subscription that comes with a read, so that the next read asks the server.
-		_ = l.own.Unsubscribe(&vo.SubscribeParam{ServiceName: r.service, GroupName: r.group})
-	}
-	return list, err
+	return l.fallback.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: r.service, GroupName: r.group})
 }
 
 // lives reports whether the registry shows an instance of the colour.
@@ -292,6 +286,6 @@ func (l *looker) lives(r *record, c sdk.Color) (bool, error) {
 
 func (l *looker) close() {
 	if l.own != nil {
-		l.own.CloseClient()
+		l.own.Close()
 	}
 }

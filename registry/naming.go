@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
 	"github.com/bluegreen-go/bluegreen/sdk"
@@ -314,7 +315,7 @@ func (f optionFunc) apply(c *config) { f(c) }
 
 type config struct {
 	fullWeight int
-	reader     func() (naming_client.INamingClient, error)
+	reader     func() (Reader, error)
 	reconcile  time.Duration
 	jitter     func(limit time.Duration) time.Duration
 }
@@ -335,11 +336,16 @@ func WithFullWeight(w int) Option {
 	return optionFunc(func(c *config) { c.fullWeight = min(10000, max(1, w)) })
 }
 
-// WithReader sets how to get a second naming client, on a connection of its own,
-// to look at the registry with: fresh, not from the cache of a subscription. It
-// is called at most once, when first needed. Without one, the decorated client's
-// view is taken.
-func WithReader(open func() (naming_client.INamingClient, error)) Option {
+// Reader looks at the registry as it is now, not as a subscription was told.
+type Reader interface {
+	// Instances returns the enabled instances of a service.
+	Instances(group, service string) ([]model.Instance, error)
+	Close()
+}
+
+// WithReader sets how to get a reader. It is called at most once, when first
+// needed. Without one, the decorated client's view is taken, which may be old.
+func WithReader(open func() (Reader, error)) Option {
 	return optionFunc(func(c *config) { c.reader = open })
 }
 

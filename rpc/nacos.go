@@ -13,11 +13,9 @@ import (
 
 	gostnacos "github.com/dubbogo/gost/database/kv/nacos"
 
-	"github.com/nacos-group/nacos-sdk-go/v2/clients"
-	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
 	nacosconstant "github.com/nacos-group/nacos-sdk-go/v2/common/constant"
-	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
+	"github.com/bluegreen-go/bluegreen/internal/naming"
 	"github.com/bluegreen-go/bluegreen/registry"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
@@ -51,13 +49,10 @@ func (r Registry) own(client *sdk.Client, opts []registry.Option) (*registry.Nam
 	if err != nil {
 		return nil, err
 	}
-	reader := registry.WithReader(func() (naming_client.INamingClient, error) {
-		c := cfg
-		return clients.NewNamingClient(vo.NacosClientParam{ClientConfig: &c, ServerConfigs: servers})
-	})
-	naming := registry.Decorate(entry.Client(), client, append([]registry.Option{reader}, opts...)...)
-	entry.SetClient(patient{naming, client.Logger()})
-	return naming, nil
+	reader := registry.WithReader(func() (registry.Reader, error) { return naming.Open(servers, cfg) })
+	owner := registry.Decorate(entry.Client(), client, append([]registry.Option{reader}, opts...)...)
+	entry.SetClient(patient{owner, client.Logger()})
+	return owner, nil
 }
 
 // config translates as dubbo-go does, so that both mean the same server.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,6 +84,9 @@ func (p *process) wait(started chan<- error, output io.Closer) {
 	}
 	started <- nil
 	p.err = p.cmd.Wait()
+	if errors.Is(p.err, exec.ErrWaitDelay) {
+		p.err = nil // it ended well; only its last output was cut off
+	}
 	close(p.done)
 }
 

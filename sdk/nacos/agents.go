@@ -13,6 +13,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/common/constant"
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 
+	"github.com/bluegreen-go/bluegreen/internal/naming"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
@@ -22,7 +23,7 @@ const (
 )
 
 // services lists the Nacos services that hold reports.
-func (n *Nacos) services(ctx context.Context, r *naming) ([]string, error) {
+func (n *Nacos) services(ctx context.Context, r *naming.Client) ([]string, error) {
 	namespace := cmp.Or(n.cfg.Namespace, constant.DEFAULT_NAMESPACE_ID)
 	var names []string
 	for page, seen := uint32(1), int64(0); ; page++ {
@@ -67,7 +68,7 @@ type view struct {
 
 // look asks for everything. An error means that some services' processes are
 // missing in the view.
-func (n *Nacos) look(ctx context.Context, r *naming) (view, error) {
+func (n *Nacos) look(ctx context.Context, r *naming.Client) (view, error) {
 	names, err := n.services(ctx, r)
 	if err != nil {
 		return view{}, err
@@ -94,7 +95,7 @@ func (n *Nacos) look(ctx context.Context, r *naming) (view, error) {
 	return v, errors.Join(errs...)
 }
 
-func (n *Nacos) instances(ctx context.Context, r *naming, name string) ([]model.Instance, error) {
+func (n *Nacos) instances(ctx context.Context, r *naming.Client, name string) ([]model.Instance, error) {
 	info, err := call(ctx, func() (*model.Service, error) {
 		return r.QueryInstancesOfService(name, n.cfg.Group, "", 0, false)
 	})

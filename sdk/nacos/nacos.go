@@ -14,6 +14,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/common/logger"
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
+	"github.com/bluegreen-go/bluegreen/internal/naming"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
@@ -26,7 +27,7 @@ type Nacos struct {
 	cfg      Config
 	dir      string // nacos-sdk-go's files, of this value alone
 	config   *lazy[config_client.IConfigClient]
-	reader   *lazy[*naming]
+	reader   *lazy[*naming.Client]
 	reporter *Reporter
 	watch    watchers
 	proof    proof
@@ -62,7 +63,7 @@ func Open(cfg Config) (*Nacos, error) {
 	n.config = &lazy[config_client.IConfigClient]{
 		open: n.openConfig, close: func(c config_client.IConfigClient) { c.CloseClient() },
 	}
-	n.reader = &lazy[*naming]{open: func() (*naming, error) { return n.openNaming("agents") }, close: (*naming).close}
+	n.reader = &lazy[*naming.Client]{open: func() (*naming.Client, error) { return n.openNaming("agents") }, close: (*naming.Client).Close}
 	n.reporter = newReporter(n)
 	return n, nil
 }

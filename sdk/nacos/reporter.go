@@ -10,6 +10,7 @@ import (
 
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 
+	"github.com/bluegreen-go/bluegreen/internal/naming"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
@@ -24,7 +25,7 @@ const reportLimit = 15 * time.Second
 // service, on a connection of its own: they vanish with the process.
 type Reporter struct {
 	n      *Nacos
-	client *lazy[*naming]
+	client *lazy[*naming.Client]
 	ip     string
 
 	// turn is held by the write that is under way, also one that nobody waits
@@ -46,8 +47,8 @@ func (n *Nacos) Report(ctx context.Context, r sdk.Report) error { return n.repor
 
 func newReporter(n *Nacos) *Reporter {
 	r := &Reporter{n: n, ip: hostIP(), turn: make(chan struct{}, 1)}
-	r.client = &lazy[*naming]{
-		open: func() (*naming, error) { return n.openNaming("report") }, close: (*naming).close,
+	r.client = &lazy[*naming.Client]{
+		open: func() (*naming.Client, error) { return n.openNaming("report") }, close: (*naming.Client).Close,
 	}
 	return r
 }
@@ -123,7 +124,7 @@ func (r *Reporter) Close(ctx context.Context) error {
 }
 
 // connected returns the client if there is one, and makes none.
-func (r *Reporter) connected() (*naming, bool) {
+func (r *Reporter) connected() (*naming.Client, bool) {
 	r.client.mu.Lock()
 	a, closed := r.client.current, r.client.closed
 	r.client.mu.Unlock()

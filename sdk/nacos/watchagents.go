@@ -11,6 +11,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 	"github.com/nacos-group/nacos-sdk-go/v2/util"
 
+	"github.com/bluegreen-go/bluegreen/internal/naming"
 	"github.com/bluegreen-go/bluegreen/sdk"
 )
 
@@ -52,7 +53,7 @@ func (n *Nacos) watchAgents(ctx context.Context, poll time.Duration, changed fun
 }
 
 // connectReader waits for a client. Making one fails only for what may pass.
-func (n *Nacos) connectReader(ctx context.Context) (*naming, error) {
+func (n *Nacos) connectReader(ctx context.Context) (*naming.Client, error) {
 	for {
 		r, err := n.reader.get(ctx)
 		if err == nil {
@@ -69,7 +70,7 @@ func (n *Nacos) connectReader(ctx context.Context) (*naming, error) {
 // always asked for, since pushes get lost and merged.
 type agentWatch struct {
 	n          *Nacos
-	r          *naming
+	r          *naming.Client
 	poke       chan struct{}
 	subscribed map[string]func() // service → end
 	told       bool
@@ -122,15 +123,15 @@ func (w *agentWatch) subscribe(ctx context.Context, name string) {
 		}
 	}
 	callback := naming_cache.NewSubscribeCallbackFuncWrapper(naming_cache.NewClusterSelector(nil), &onPush)
-	w.r.holder.RegisterCallback(full, "", callback)
+	w.r.Holder.RegisterCallback(full, "", callback)
 	_, err := call(ctx, func() (model.Service, error) { return w.r.Subscribe(name, group, "") })
 	if err != nil {
-		w.r.holder.DeregisterCallback(full, "", callback)
+		w.r.Holder.DeregisterCallback(full, "", callback)
 		return
 	}
 	w.subscribed[name] = func() {
-		w.r.holder.DeregisterCallback(full, "", callback)
-		if !w.r.holder.IsSubscribed(full, "") {
+		w.r.Holder.DeregisterCallback(full, "", callback)
+		if !w.r.Holder.IsSubscribed(full, "") {
 			_ = w.r.Unsubscribe(name, group, "")
 		}
 	}
