@@ -32,6 +32,7 @@ type checker struct {
 	from         uint64                      // requests up to this one are not judged
 	shares       map[int64]sdk.PerColor[int] // revision → share
 	roots        map[int64]*sdk.PerColor[int]
+	newest       int64 // revision
 	stage        sdk.PerColor[sdk.Stage]
 	writes       map[string]int // boot id and revision
 	reports      map[string]int
@@ -102,7 +103,7 @@ func (c *checker) picked(rq *request, p *process, service string, d sdk.Decision
 		rq.mu.Unlock()
 		return
 	}
-	if !inChannel(p.id.Service) || !inChannel(service) || len(to) == 0 || to[0].color == p.id.Color {
+	if !inChannel(p.id.Service) || !inChannel(service) || len(to) == 0 || to[0].color == p.id.Color || c.w.cfg.idle && !c.active.Load() {
 		return
 	}
 	c.locked(func() { c.edges++ })
@@ -134,7 +135,7 @@ func (c *checker) published(ch *sdk.Channel) {
 		return
 	}
 	c.locked(func() {
-		c.shares[ch.Revision], c.stage = ch.Share, ch.Stage
+		c.shares[ch.Revision], c.stage, c.newest = ch.Share, ch.Stage, ch.Revision
 		for _, color := range sdk.Colors {
 			if ch.StageOf(color) >= sdk.Registered {
 				c.certified = c.certified.With(color, nil)
@@ -155,6 +156,9 @@ func (c *checker) countFromNow() {
 func (c *checker) event(e store.Event) {
 	if e, ok := e.(store.Certified); ok && e.Certificate.Drained {
 		c.locked(func() {
+			if e.Certificate.Revision != c.newest {
+				return // somebody else has published meanwhile: it holds no more
+			}
 			c.certified = c.certified.With(e.Certificate.Color, e.Certificate)
 			c.certificates++
 		})
@@ -214,8 +218,8 @@ func revision(r *sdk.Rules) int64 {
 	return 0
 }
 
-// maxReports is how many reports a process may send in a revision. Two come on
-// top that the SDK sends and I7 does not name: what the process is blind to (at
+// maxReports is how many reports a process may send in a revision, the goodbye
+// not counted. Two come on top that the SDK sends and I7 does not name: what the process is blind to (at
 // most one a minute), and that it has a newer index (after a push that came in
 // between the channel's and the index's).
 const maxReports = 3
@@ -227,11 +231,11 @@ func (c *checker) reported(p *process, r sdk.Report) {
 	before := c.last[p.id.Boot]
 	was, _ := before.Of(channelName)
 	c.last[p.id.Boot] = r
-	if len(ch.Blind) == 0 && (was.Revision != ch.Revision || before.Index == r.Index || was.Converged != ch.Converged) {
+	if len(ch.Blind) == 0 && !r.Leaving && (was.Revision != ch.Revision || before.Index == r.Index || was.Converged != ch.Converged) {
 		c.reports[key]++
 	}
 	n := c.reports[key]
-	c.said[key] += fmt.Sprintf("\n        %7.1f %+v index %d", c.w.now(), ch, r.Index)
+	c.said[key] += fmt.Sprintf("\n        %7.1f %+v index %d %v", c.w.now(), ch, r.Index, r.Problems)
 	said := c.said[key]
 	c.mu.Unlock()
 	c.w.note("%s reports %d: revision %d converged %d blind %v in flight %v starts %v index %d", p.id.Boot, r.Seq, ch.Revision, ch.Converged, ch.Blind, ch.InFlight, ch.Starts, r.Index)

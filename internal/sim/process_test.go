@@ -314,7 +314,7 @@ func (p *process) call(ctx context.Context, rq *request, n *node) error {
 
 // attempts tries instances until one answers.
 func (p *process) attempts(rq *request, n *node, pick func(*subscription) ([]instance, string)) error {
-	err := errNobody
+	err, slow := errNobody, false
 	tried := map[instance]bool{}
 	for range 1 + retries {
 		list, text := pick(p.subs[n.service])
@@ -336,11 +336,16 @@ func (p *process) attempts(rq *request, n *node, pick func(*subscription) ([]ins
 			p.mu.Lock()
 			p.down[to.p] = time.Now().Add(100 * tick)
 			p.mu.Unlock()
-		case errors.Is(err, errTimeout) && !rq.retriesTimeouts:
-			return err
-		case !errors.Is(err, errTimeout):
+		case errors.Is(err, errTimeout):
+			if slow = true; !rq.retriesTimeouts {
+				return err
+			}
+		default:
 			return err
 		}
+	}
+	if slow {
+		return errTimeout // the callee's doing, not the SDK's
 	}
 	return err
 }
