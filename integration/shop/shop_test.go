@@ -30,6 +30,9 @@ const (
 	// threads and gap are the Java caller's load: about 25 purchases a second.
 	threads = 2
 	gap     = 80 * time.Millisecond
+	// callTimeout is longer than what order takes if one of its own calls times out
+	// after 3 s and is tried again: a slow machine is not a failure.
+	callTimeout = 10 * time.Second
 	// leastCalls is fewer than the load makes in any complete release.
 	leastCalls = 500
 )
@@ -43,7 +46,7 @@ func TestReleaseWithAJavaCaller(t *testing.T) {
 	server := nacos.Shared(t)
 	java := javacaller.Start(t, javacaller.Config{
 		Registry: server.Addr(), Group: registryGroup, Interface: "demo.shop.order", Methods: []string{"Call"},
-		Request: "purchase", Timeout: 3 * time.Second,
+		Request: "purchase", Timeout: callTimeout,
 	})
 	log := watchRelease(t, server.Addr())
 	verdictFile := filepath.Join(t.TempDir(), "verdict.json")
@@ -64,7 +67,7 @@ func TestReleaseWithAJavaCaller(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the shop does not end after its release")
 	}
-	t.Logf("%s", shop.Tail(60))
+	t.Logf("%s", shop.Tail(200))
 	judgeVerdict(t, shop, verdictFile)
 	log.judge(t, loaded, load)
 }
@@ -83,7 +86,7 @@ func start(t *testing.T, args ...string) *proc.Process {
 	t.Cleanup(func() {
 		p.Stop(20 * time.Second)
 		if t.Failed() {
-			t.Logf("last lines of the shop:\n%s", p.Tail(100))
+			t.Logf("last lines of the shop:\n%s", p.Tail(40))
 		}
 	})
 	return p
