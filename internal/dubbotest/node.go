@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -116,11 +117,12 @@ type node struct {
 	instance  *dubbo.Instance
 	client    *client.Client
 
-	mu     sync.Mutex
-	stubs  map[string]*client.Connection
-	out    sync.Mutex
-	odd    odd
-	stream *stream
+	mu       sync.Mutex
+	stopping atomic.Bool
+	stubs    map[string]*client.Connection
+	out      sync.Mutex
+	odd      odd
+	stream   *stream
 }
 
 func run(cfg Config) error {
@@ -270,7 +272,7 @@ func (n *node) serve() error {
 	go func() {
 		err := srv.Serve()
 		failed <- err
-		if err != nil {
+		if err != nil && !n.stopping.Load() { // stopped while it registers, it cannot but fail
 			fmt.Fprintln(os.Stderr, "node: serve:", err)
 			os.Exit(1)
 		}
@@ -279,6 +281,7 @@ func (n *node) serve() error {
 }
 
 func (n *node) stop() error {
+	n.stopping.Store(true)
 	if n.sdk == nil {
 		return nil
 	}
