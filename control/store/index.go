@@ -13,17 +13,11 @@ import (
 
 // Index returns the index; without one, an empty one at revision 0.
 func (s *Store) Index(ctx context.Context) (*sdk.Index, error) {
-	ix, _, err := s.loadIndex(ctx)
-	return ix, err
-}
-
-func (s *Store) loadIndex(ctx context.Context) (*sdk.Index, string, error) {
 	text, err := s.backend.Load(ctx, sdk.IndexDataID)
 	if err != nil {
-		return nil, "", fmt.Errorf("index: %w", err)
+		return nil, fmt.Errorf("index: %w", err)
 	}
-	ix, err := readIndex(text)
-	return ix, text, err
+	return readIndex(text)
 }
 
 func readIndex(text string) (*sdk.Index, error) {
@@ -107,7 +101,7 @@ func (s *Store) claim(ctx context.Context, ch *sdk.Channel) error {
 
 // claims reports whether the channel owns all its services.
 func (s *Store) claims(ctx context.Context, ch *sdk.Channel) (bool, error) {
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -155,7 +149,7 @@ func (s *Store) SetJitter(ctx context.Context, limit time.Duration) error {
 
 // Channels returns the names of all channels in the index, sorted.
 func (s *Store) Channels(ctx context.Context) ([]string, error) {
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +158,7 @@ func (s *Store) Channels(ctx context.Context) ([]string, error) {
 
 // Create makes a channel that is idle. The error wraps [ErrExists] if there is one.
 func (s *Store) Create(ctx context.Context, channel string, services []string) (Doc, error) {
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return Doc{}, err
 	}

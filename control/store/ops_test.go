@@ -54,7 +54,7 @@ func TestWholeRelease(t *testing.T) {
 			}
 			if round == 0 {
 				_, err := w.store.Finish(w.ctx, "checkout")
-				mustFail[*RuleError](t, err, "different versions", "order (v1, v2)")
+				_ = mustFail[*RuleError](t, err, "different versions", "order (v1, v2)")
 			}
 		}
 		doc, err := w.store.Finish(w.ctx, "checkout")
@@ -192,7 +192,7 @@ func TestNeutralProcess(t *testing.T) {
 		w.start("order", sdk.Neutral, "v1")
 		<-time.After(time.Minute)
 		_, err := w.store.Close(w.ctx, "checkout", sdk.Blue)
-		mustFail[*RuleError](t, err, "without a colour", "order/neutral")
+		_ = mustFail[*RuleError](t, err, "without a colour", "order/neutral")
 		if _, err := w.store.With(WithNeutral(true)).Close(w.ctx, "checkout", sdk.Blue); err != nil {
 			t.Error(err)
 		}
@@ -200,7 +200,7 @@ func TestNeutralProcess(t *testing.T) {
 			t.Error("no warning")
 		}
 		_, err = w.store.Open(w.ctx, "checkout", sdk.Blue)
-		mustFail[*RuleError](t, err, "order/neutral")
+		_ = mustFail[*RuleError](t, err, "order/neutral")
 	})
 }
 
@@ -237,7 +237,7 @@ func TestCloseIsHeld(t *testing.T) {
 				gateway := w.active()
 				tt.upset(w, gateway)
 				_, err := w.store.Close(w.ctx, "checkout", sdk.Blue)
-				mustFail[*WaitError](t, err, tt.want...)
+				_ = mustFail[*WaitError](t, err, tt.want...)
 				if w.doc().Stage.Blue == sdk.Out {
 					t.Error("blue is out all the same")
 				}

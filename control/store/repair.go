@@ -16,7 +16,7 @@ func (s *Store) highest(ctx context.Context, channel, text string) (int64, error
 	if ch, err := sdk.ParseChannel(text); err == nil {
 		top = ch.Revision
 	}
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -45,7 +45,7 @@ func (s *Store) Status(ctx context.Context, channel string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (s *Store) Agents(ctx context.Context) ([]sdk.Report, error) { return s.bac
 
 // Rules returns all channels as a process would compile them that reads them now.
 func (s *Store) Rules(ctx context.Context) (*sdk.Rules, error) {
-	ix, _, err := s.loadIndex(ctx)
+	ix, err := s.Index(ctx)
 	if err != nil {
 		return nil, err
 	}

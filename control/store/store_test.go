@@ -150,12 +150,12 @@ func TestLint(t *testing.T) {
 			}
 		}
 	}
-	replace := func(m *Memory, dataID, old, new string) {
+	replace := func(m *Memory, dataID, old, now string) {
 		text, _ := m.Load(context.Background(), dataID)
 		if !strings.Contains(text, old) {
 			t.Fatalf("%s has no %q:\n%s", dataID, old, text)
 		}
-		m.Put(dataID, strings.ReplaceAll(text, old, new))
+		m.Put(dataID, strings.ReplaceAll(text, old, now))
 	}
 	tests := []struct {
 		name  string

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -71,8 +72,8 @@ func run(m interface{ Run() int }) int {
 	code := m.Run()
 	atExit.Lock()
 	defer atExit.Unlock()
-	for i := len(atExit.funcs) - 1; i >= 0; i-- {
-		atExit.funcs[i]()
+	for _, f := range slices.Backward(atExit.funcs) {
+		f()
 	}
 	atExit.funcs = nil
 	return code

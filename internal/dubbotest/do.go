@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -116,12 +118,8 @@ func (s *stream) totals(a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.Replies, a.Errors = map[string]int{}, map[string]int{}
-	for k, v := range s.answer.Replies {
-		a.Replies[k] = v
-	}
-	for k, v := range s.answer.Errors {
-		a.Errors[k] = v
-	}
+	maps.Copy(a.Replies, s.answer.Replies)
+	maps.Copy(a.Errors, s.answer.Errors)
 }
 
 // serveHTTP offers the node's calls at an edge: the form values "iface" and "arg"
@@ -141,12 +139,13 @@ func (n *node) serveHTTP() error {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		_, _ = io.WriteString(w, reply)
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, reply) //nolint:gosec // plain text, to the test that asked
 	})
 	srv := &http.Server{Handler: n.tracer.Middleware(opts...)(handler), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := srv.Serve(l); err != nil {
-			fmt.Println("edge:", err)
+			fmt.Fprintln(os.Stderr, "edge:", err)
 		}
 	}()
 	return nil

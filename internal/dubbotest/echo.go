@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"dubbo.apache.org/dubbo-go/v3/client"
+	"dubbo.apache.org/dubbo-go/v3/common"
 	"dubbo.apache.org/dubbo-go/v3/common/constant"
 	"dubbo.apache.org/dubbo-go/v3/protocol/triple/triple_protocol"
-	"dubbo.apache.org/dubbo-go/v3/server"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -143,13 +143,13 @@ func (n *node) calls(c command, a *answer) {
 	wg.Wait()
 }
 
-func serviceInfo(iface string) *server.ServiceInfo {
-	return &server.ServiceInfo{
+func serviceInfo(iface string) *common.ServiceInfo {
+	return &common.ServiceInfo{
 		InterfaceName: iface,
 		ServiceType: (*interface {
 			Who(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error)
 		})(nil),
-		Methods: []server.MethodInfo{{
+		Methods: []common.MethodInfo{{
 			Name:        Method,
 			Type:        constant.CallUnary,
 			ReqInitFunc: func() any { return new(wrapperspb.StringValue) },

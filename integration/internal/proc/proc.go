@@ -142,7 +142,11 @@ func (p *Process) WaitLine(ctx context.Context, text string) (string, error) {
 			if line, _, found := p.log.find(text, from); found {
 				return line, nil
 			}
-			return "", fmt.Errorf("proc: ended (%v) before printing %q; last lines:\n%s", p.err, text, indent(p.Tail(40)))
+			ended := p.err
+			if ended == nil {
+				ended = errors.New("without an error")
+			}
+			return "", fmt.Errorf("proc: ended (%w) before printing %q; last lines:\n%s", ended, text, indent(p.Tail(40)))
 		}
 	}
 }
