@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,6 +78,24 @@ func (s *Store) name(ctx context.Context, channel string, revision int64) (int64
 		return 0, err
 	}
 	return ix.Revision, nil
+}
+
+// nameLimit bounds how long the index is tried after a channel's document was
+// published: a backend that is away for a moment must not end an operation there.
+const nameLimit = 30 * time.Second
+
+// nameAtLast is name, again for as long as the backend is away.
+func (s *Store) nameAtLast(ctx context.Context, channel string, revision int64) (index int64, err error) {
+	for began := time.Now(); ; {
+		index, err = s.name(ctx, channel, revision)
+		if err == nil || time.Since(began) >= nameLimit {
+			return index, err
+		}
+		s.emit(Warned{channel, "the index is not written yet: " + err.Error()})
+		if waitErr := pause(ctx, time.Second); waitErr != nil {
+			return 0, errors.Join(err, waitErr)
+		}
+	}
 }
 
 // claim makes the channel the owner of its services (S3), all of them or none.
@@ -225,7 +244,7 @@ func (s *Store) put(ctx context.Context, ch *sdk.Channel, old, note string) (Doc
 	}
 	doc := Doc{Channel: ch, Text: text, Hash: sdk.DocumentHash(text)}
 	s.emit(Published{ch.Name, ch.Revision, strings.TrimSpace(note), ch.State, ch.Share, ch.Stage})
-	if doc.Index, err = s.name(ctx, ch.Name, ch.Revision); err != nil {
+	if doc.Index, err = s.nameAtLast(ctx, ch.Name, ch.Revision); err != nil {
 		return doc, fmt.Errorf("channel %s: revision %d is published, but not in the index (repair mends that): %w", ch.Name, ch.Revision, err)
 	}
 	if err := s.remember(ctx, doc); err != nil {
