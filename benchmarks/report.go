@@ -15,8 +15,8 @@ const (
 	Root    = "root of a request"
 )
 
-// Sample is what one round of calls took in one arm, per call. All but the CPU
-// time are medians over small parts of the round.
+// Sample is what one round of calls took in one arm, per call: of allocations and
+// bytes the least over small parts of the round, of the time the median.
 type Sample struct {
 	CallerAllocs   float64 `json:"callerAllocs"`
 	ProviderAllocs float64 `json:"providerAllocs"`

@@ -1,9 +1,11 @@
 package nacos
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -160,8 +162,10 @@ func TestReportIsBoundedAndInOrder(t *testing.T) {
 	}
 	var writes atomic.Int32
 	release := make(chan struct{})
-	srv.Control("BatchInstanceRequest", func(devstack.Request) (bool, error) {
-		if writes.Add(1) == 1 {
+	first := []byte(fmt.Sprintf("%q:%q", keySeq, "1"))
+	srv.Control("BatchInstanceRequest", func(r devstack.Request) (bool, error) {
+		// nacos-sdk-go repeats what it has after the first connect.
+		if !bytes.Contains(r.Body, first) && writes.Add(1) == 1 {
 			<-release
 		}
 		return false, nil
