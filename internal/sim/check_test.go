@@ -38,8 +38,6 @@ type checker struct {
 	reports      map[string]int
 	said         map[string]string // what they were
 	last         map[string]sdk.Report
-	leaked       int // picks by weight of a colour without a share
-	picks        int
 	active       atomic.Bool
 	allowEmpty   bool // instances of a colour die: it may be left
 	allowCross   bool // the step was forced
@@ -253,7 +251,7 @@ func (c *checker) end() {
 	crossers := c.crossers
 	c.mu.Unlock()
 	for _, rq := range crossers {
-		if !free(rq.kind) && !c.allowCross && !(c.allowEmpty && rq.empty) {
+		if allowed := free(rq.kind) || c.allowCross || c.allowEmpty && rq.empty; !allowed {
 			c.violate("I1", "request %d (%s) crosses:\n        %s", rq.id, rq.kind, rq.trace())
 		}
 	}

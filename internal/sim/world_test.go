@@ -51,7 +51,7 @@ type limits struct{ rules, view, jitter, lost int }
 // drawLimits draws a run's own limits, so that now one thing is late and now
 // another.
 func drawLimits(seed uint64) limits {
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // replayable on purpose
+	r := rand.New(rand.NewPCG(seed, 1))
 	return limits{rules: 3 + r.IntN(28), view: 3 + r.IntN(98), jitter: r.IntN(21), lost: 4 + r.IntN(30)}
 }
 
@@ -118,7 +118,7 @@ func inBubble(t *testing.T, cfg config) *checker {
 	if cfg.limits == (limits{}) {
 		cfg.limits = drawLimits(cfg.seed)
 	}
-	w := &world{t: t, ctx: t.Context(), cfg: cfg, began: time.Now(), rng: rand.New(rand.NewPCG(cfg.seed, 0))} //nolint:gosec // replayable on purpose
+	w := &world{t: t, ctx: t.Context(), cfg: cfg, began: time.Now(), rng: rand.New(rand.NewPCG(cfg.seed, 0))}
 	w.check = newChecker(w)
 	w.config, w.registry = newConfigServer(w), newRegistryServer(w)
 	w.store = w.operator("ann")
