@@ -45,7 +45,8 @@ func WithStartTimeout(d time.Duration) Option {
 // lost pushes; the greatest is twice that. The default is 30 s.
 func WithPollInterval(d time.Duration) Option { return optionFunc(func(c *config) { c.pollMin = d }) }
 
-// WithJitter replaces the random delay before reports; f gets the bound in force.
+// WithJitter replaces the random delay before reports and polls; f gets the bound
+// in force.
 // It is for tests.
 func WithJitter(f func(limit time.Duration) time.Duration) Option {
 	return optionFunc(func(c *config) { c.jitter = f })

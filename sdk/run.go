@@ -48,7 +48,7 @@ func (c *Client) run(ctx context.Context) {
 			retry = min(2*retry, retryMax)
 		} else if poll {
 			retry = retryFirst
-			next.Reset(c.cfg.pollMin + RandomDelay(c.cfg.pollMin))
+			next.Reset(c.cfg.pollMin + c.cfg.jitter(c.cfg.pollMin))
 		}
 		poll = false
 		if c.state.indexRead && (!failing || c.Rules().Origin() != NotLoaded) {
