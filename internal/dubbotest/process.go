@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -92,7 +91,7 @@ func Spawn(t testing.TB, cfg Config) *Node {
 		"nacos_app_conn_labels=app="+cfg.App+",color="+cfg.Color)
 	n.cmd.Dir = cfg.Dir
 	n.cmd.Stderr = &n.log
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	n.cmd.SysProcAttr = dieWithParent()
 	if n.in, err = n.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
