@@ -46,8 +46,7 @@ func WithStartTimeout(d time.Duration) Option {
 func WithPollInterval(d time.Duration) Option { return optionFunc(func(c *config) { c.pollMin = d }) }
 
 // WithJitter replaces the random delay before reports and polls; f gets the bound
-// in force.
-// It is for tests.
+// in force. It is for tests.
 func WithJitter(f func(limit time.Duration) time.Duration) Option {
 	return optionFunc(func(c *config) { c.jitter = f })
 }

@@ -14,5 +14,9 @@
 // It has tests only. Flags:
 //
 //	-sim.runs N   random runs of each scenario (default: a few)
-//	-sim.seed S   one run of each selected scenario, with this seed, and its journal
+//	-sim.seed S   one run of each selected scenario, with this seed; -v shows its journal
+//
+// A seed fixes graphs, delays and losses. It does not fix which of two goroutines
+// comes first at one instant, so two runs of a seed differ a little: what a rare
+// order has broken may need several replays.
 package sim
