@@ -83,7 +83,7 @@ func (s *suite) listenAfterCut(t *testing.T) {
 	var h heard
 	h.listen(t, reader, configGroup, id)
 	publish(t, writer, configGroup, id, "before")
-	h.waitFor(t, "before")
+	h.waitFor(t, writer, id, "before")
 	s.Cut(t, func() {})
 	eventually(t, "publish after the cut", func() string {
 		if ok, err := writer.PublishConfig(vo.ConfigParam{DataId: id, Group: configGroup, Content: "after"}); !ok || err != nil {
@@ -91,7 +91,7 @@ func (s *suite) listenAfterCut(t *testing.T) {
 		}
 		return ""
 	})
-	h.waitFor(t, "after")
+	h.waitFor(t, writer, id, "after")
 }
 
 func (s *suite) restart(t *testing.T) {
@@ -104,7 +104,7 @@ func (s *suite) restart(t *testing.T) {
 	var h heard
 	h.listen(t, c, configGroup, id)
 	publish(t, c, configGroup, id, "kept")
-	h.waitFor(t, "kept")
+	h.waitFor(t, c, id, "kept")
 	in := instance{ip: "10.0.0.1", port: 20000, weight: 1}
 	register(t, owner, svc, in)
 	w.waitFor(t, "registered", in.record())
@@ -121,7 +121,7 @@ func (s *suite) restart(t *testing.T) {
 		}
 		return ""
 	})
-	h.waitFor(t, "new")
+	h.waitFor(t, c, id, "new")
 	svc2 := s.service("restart-later")
 	w2 := s.watch(t, s.namingClient(t, ""), svc2)
 	register(t, owner, svc2, in)
