@@ -1,7 +1,7 @@
 // Command provider-consumer is an ordinary dubbo-go provider, or with -call a consumer, that takes part in blue-green
 // releases. The lines that make it so are marked; everything else is as it was.
 //
-//	go run ./cmd/bluegreen dev -h                                          # a Nacos, on 127.0.0.1:8848
+//	go run ./cmd/bluegreen dev                                             # a Nacos, on 127.0.0.1:8848
 //	BLUE_GREEN_COLOR=blue  go run ./examples/provider-consumer -port 20001
 //	BLUE_GREEN_COLOR=green go run ./examples/provider-consumer -port 20002
 //	go run ./examples/provider-consumer -call
