@@ -191,13 +191,13 @@ func (c *Client) install(r *Rules) {
 	if same(before, r) {
 		return
 	}
+	c.stats.applied.Add(1) // before anybody can see the snapshot
 	c.rules.Store(r)
 	next := make(chan struct{})
 	close(*c.changed.Swap(&next))
 	if before.Origin() == NotLoaded && r.Origin() != NotLoaded {
 		close(c.loaded)
 	}
-	c.stats.applied.Add(1)
 	c.logChange(before, r)
 	if r.Origin() == FromSource {
 		err := c.state.file().write(c.cfg.lastGood)
