@@ -96,13 +96,11 @@ func (n *Nacos) look(ctx context.Context, r *naming.Client) (view, error) {
 }
 
 func (n *Nacos) instances(ctx context.Context, r *naming.Client, name string) ([]model.Instance, error) {
-	info, err := call(ctx, func() (*model.Service, error) {
-		return r.QueryInstancesOfService(name, n.cfg.Group, "", 0, false)
-	})
+	hosts, err := call(ctx, func() ([]model.Instance, error) { return r.Instances(n.cfg.Group, name) })
 	if err != nil {
 		return nil, fmt.Errorf("nacos: agents of %s: %w", strings.TrimPrefix(name, AgentPrefix), err)
 	}
-	return info.Hosts, nil
+	return hosts, nil
 }
 
 // collect makes reports of the instances of one service.
